@@ -1,0 +1,250 @@
+/* build.c: `rankc emit`, `build` and `run`: from the graph to C, from C to a program and a library.
+ *
+ * Objects and results are made in a temporary folder inside the target folder, and moved into place when
+ * everything succeeded. NAME.built remembers what they were made from: when neither the C nor the
+ * compiler's flags nor the runtime changed, nothing is compiled. */
+
+#include "command.h"
+#include "files.h"
+#include "pipeline.h"
+#include "toolchain.h"
+
+#include "../emit/emit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Build {
+  Session session;
+  Arena *arena;
+  const Options *o;
+  Str folder, name;
+  EmitFiles files;
+  Toolchain tools;
+  Str objects; /* temporary folder */
+} Build;
+
+/* The C of the model, into the folder. */
+static int emit_files(Build *b, Options *o)
+{
+  b->o = o;
+  b->arena = o->arena;
+  int code = session_open(&b->session, o);
+  if (code != EXIT_FINE) {
+    return code;
+  }
+  b->name = b->session.graph->model;
+  if (!name_is_plain(b->name)) {
+    fprintf(
+      stderr, "rankc: error: the model's name '%.*s' cannot be a file's name\n", STR_ARG(b->name));
+    return EXIT_INPUT;
+  }
+  b->folder = o->out.n > 0 ? o->out : str_format(o->arena, "build/%.*s", STR_ARG(b->name));
+  double start = now_ms();
+  EmitOptions options = {.fuse = o->fuse, .f64 = o->f64, .tile = o->tile};
+  emit_model(o->arena, b->session.graph, &options, &b->files);
+  session_time(&b->session, "emit", start);
+  if (!folder_make(b->folder)) {
+    return EXIT_USAGE;
+  }
+  for (int i = 0; i < b->files.list.n; i++) {
+    const EmitFile *file = &b->files.list.data[i];
+    bool changed;
+    if (!file_write(b->folder, file->name, file->text, &changed)) {
+      return EXIT_USAGE;
+    }
+    if (o->verbose) {
+      fprintf(stderr, "  %.*s/%.*s%s\n", STR_ARG(b->folder), STR_ARG(file->name),
+        changed ? "" : " (unchanged)");
+    }
+  }
+  return EXIT_FINE;
+}
+
+static bool ends_with(Str text, const char *end)
+{
+  int n = (int)strlen(end);
+  return text.n >= n && memcmp(text.s + text.n - n, end, (size_t)n) == 0;
+}
+
+static bool is_source(const EmitFile *file)
+{
+  return ends_with(file->name, ".c");
+}
+
+static Str object_path(const Build *b, const EmitFile *file)
+{
+  return str_format(b->arena, "%.*s/%.*s.o", STR_ARG(b->objects), file->name.n - 2, file->name.s);
+}
+
+/* What the results depend on, as text. */
+static Str built_from(const Build *b)
+{
+  Buf buf = {.arena = b->arena};
+  buf_str(&buf, toolchain_stamp(b->arena, b->o, &b->tools));
+  for (int i = 0; i < b->files.list.n; i++) {
+    const EmitFile *file = &b->files.list.data[i];
+    buf_format(
+      &buf, "%.*s %016llx\n", STR_ARG(file->name), (unsigned long long)text_hash(file->text));
+  }
+  return buf_take(&buf);
+}
+
+/* Runs the commands; with -v says how long each took. */
+static bool run_all(Build *b, int n, Command *commands, const char *const *what)
+{
+  double start = now_ms();
+  bool fine = process_run(*b->arena, n, commands, b->o->jobs);
+  for (int i = 0; i < n && b->o->verbose; i++) {
+    Str line = b->o->verbose > 1 ? process_text(b->arena, &commands[i]) : (Str){0};
+    fprintf(stderr, "    %-20s %9.1f ms%s%.*s\n", what[i], commands[i].ms, line.n ? "  " : "",
+      STR_ARG(line));
+  }
+  session_time(&b->session, what[n], start);
+  return fine;
+}
+
+static bool compile(Build *b)
+{
+  int n = 0, most = b->files.list.n;
+  Command *commands = ARENA_ARRAY(b->arena, Command, most);
+  const char **what = ARENA_ARRAY(b->arena, const char *, most + 1);
+  for (int i = 0; i < most; i++) {
+    const EmitFile *file = &b->files.list.data[i];
+    if (is_source(file)) {
+      Command *c = &commands[n];
+      toolchain_compile(b->arena, b->o, &b->tools, c);
+      process_add(b->arena, c, path_join(b->arena, b->folder, file->name).s);
+      process_add(b->arena, c, "-o");
+      process_add(b->arena, c, object_path(b, file).s);
+      what[n++] = str_copy(b->arena, file->name).s;
+    }
+  }
+  what[n] = "compile";
+  return run_all(b, n, commands, what);
+}
+
+/* The program has every object; the library all but that of NAME_main.c. */
+static bool link_both(Build *b, Str program, Str library)
+{
+  static const char *const what[] = {"program", "library", "link"};
+  Command commands[2] = {0};
+  for (int shared = 0; shared < 2; shared++) {
+    Command *c = &commands[shared];
+    toolchain_start(b->arena, b->o, c);
+    process_add(b->arena, c, "-o");
+    process_add(b->arena, c, path_join(b->arena, b->objects, shared ? library : program).s);
+    for (int i = 0; i < b->files.list.n; i++) {
+      const EmitFile *file = &b->files.list.data[i];
+      if (is_source(file) && !(shared && ends_with(file->name, "_main.c"))) {
+        process_add(b->arena, c, object_path(b, file).s);
+      }
+    }
+    toolchain_link(b->arena, b->o, &b->tools, shared, c);
+  }
+  return run_all(b, 2, commands, what);
+}
+
+static bool move_up(Build *b, Str name)
+{
+  Str from = path_join(b->arena, b->objects, name), to = path_join(b->arena, b->folder, name);
+  if (rename(from.s, to.s) != 0) {
+    fprintf(stderr, "rankc: error: cannot write %s\n", to.s);
+    return false;
+  }
+  return true;
+}
+
+/* --keep: the objects stay beside the C. */
+static bool keep_objects(Build *b)
+{
+  for (int i = 0; i < b->files.list.n; i++) {
+    const EmitFile *file = &b->files.list.data[i];
+    Str object = str_format(b->arena, "%.*s.o", file->name.n - 2, file->name.s);
+    if (is_source(file) && !move_up(b, object)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Only C that was emitted op by op calls OpenBLAS, through this header. */
+static bool uses_blas(const EmitFiles *files)
+{
+  static const char blas_header[] = "\"rank_blas.h\"";
+  for (int i = 0; i < files->list.n; i++) {
+    Str text = files->list.data[i].text;
+    if (memmem(text.s, (size_t)text.n, blas_header, strlen(blas_header))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static int build(Build *b, Options *o)
+{
+  int code = emit_files(b, o);
+  if (code != EXIT_FINE) {
+    return code;
+  }
+  b->tools.blas = uses_blas(&b->files);
+  if (!toolchain_find(o->arena, o, &b->tools)) {
+    return EXIT_USAGE;
+  }
+  Str library = str_format(o->arena, "lib%.*s.so", STR_ARG(b->name));
+  Str stamp_name = str_format(o->arena, "%.*s.built", STR_ARG(b->name));
+  Str stamp = built_from(b), old;
+  Str stamp_path = path_join(o->arena, b->folder, stamp_name);
+  if (!o->keep && file_exists(path_join(o->arena, b->folder, b->name)) &&
+      file_exists(path_join(o->arena, b->folder, library)) && file_exists(stamp_path) &&
+      file_read(o->arena, stamp_path, &old) && str_eq(old, stamp)) {
+    if (o->verbose) {
+      fprintf(stderr, "  program and library are up to date\n");
+    }
+    return EXIT_FINE;
+  }
+  if (!folder_temporary(o->arena, b->folder, &b->objects)) {
+    return EXIT_USAGE;
+  }
+  bool fine = compile(b) && link_both(b, b->name, library) && move_up(b, b->name) &&
+              move_up(b, library) && (!o->keep || keep_objects(b)) &&
+              file_write(b->folder, stamp_name, stamp, NULL);
+  fine = folder_remove(b->objects) && fine;
+  return fine ? EXIT_FINE : EXIT_INTERNAL;
+}
+
+int command_emit(Options *o)
+{
+  Build b = {0};
+  return emit_files(&b, o);
+}
+
+int command_build(Options *o)
+{
+  Build b = {0};
+  return build(&b, o);
+}
+
+int command_run(Options *o)
+{
+  Build b = {0};
+  int code = build(&b, o);
+  if (code != EXIT_FINE) {
+    return code;
+  }
+  Arena *a = o->arena;
+  Command c = {0};
+  int first = 0;
+  process_add(a, &c, path_join(a, b.folder, b.name).s);
+  bool has_word = o->nrest > 0 && o->rest[0][0] != '-';
+  process_add(a, &c, has_word ? o->rest[first++] : "train");
+  for (int i = first; i < o->nrest; i++) {
+    process_add(a, &c, o->rest[i]);
+  }
+  if (o->threads > 0) {
+    process_add(a, &c, "--threads");
+    process_add(a, &c, str_format(a, "%d", o->threads).s);
+  }
+  process_exec(*a, &c);
+  return EXIT_INTERNAL;
+}

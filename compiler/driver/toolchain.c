@@ -1,0 +1,115 @@
+/* toolchain.c: see toolchain.h. */
+
+#include "toolchain.h"
+
+#include "files.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Folder `relative` to the one that rankc's own file is in, or {0}. */
+static Str beside_program(Arena *a, const char *relative)
+{
+  char path[4096];
+  ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+  while (n > 0 && path[n - 1] != '/') {
+    n--;
+  }
+  return n > 0 ? str_format(a, "%.*s%s", (int)n, path, relative) : (Str){0};
+}
+
+static bool has_runtime(Arena *a, Str folder)
+{
+  return folder.n > 0 && file_exists(path_join(a, folder, S("rank_model.h")));
+}
+
+bool toolchain_find(Arena *a, const Options *o, Toolchain *t)
+{
+  Str archive = o->f64 ? S("librank64.a") : S("librank.a");
+  const char *given = getenv("RANKC_RUNTIME");
+  Str installed = beside_program(a, "../share/rankc/runtime");
+  t->headers = given && *given             ? str_of(given)
+               : has_runtime(a, installed) ? installed
+                                           : S(RANKC_RUNTIME_DIR);
+  t->library = path_join(a, t->headers, archive);
+  if (!file_exists(t->library)) {
+    t->library = path_join(a, S(RANKC_LIB_DIR), archive);
+  }
+  if (!has_runtime(a, t->headers) || !file_exists(t->library)) {
+    fprintf(stderr,
+      "rankc: error: no runtime in %.*s (rank_model.h and %.*s are needed; RANKC_RUNTIME says "
+      "where)\n",
+      STR_ARG(t->headers), STR_ARG(archive));
+    return false;
+  }
+  return true;
+}
+
+void toolchain_start(Arena *a, const Options *o, Command *c)
+{
+  process_add(a, c, o->cc);
+  process_add(a, c, str_format(a, "-O%d", o->optimize).s);
+  process_add(a, c, str_format(a, "-march=%s", o->march).s);
+  if (RANKC_SANITIZE[0] != '\0') {
+    process_add(a, c, "-fsanitize=" RANKC_SANITIZE);
+    process_add(a, c, "-fno-sanitize-recover=all");
+  }
+}
+
+/* A loop that clang could not vectorize as it was told to is no mistake in the C: no pass-failed.
+ * Contracting a * b + c into one rounding is wanted, and the same in every run; anything that lets sums
+ * be reordered or NaN be ignored is not. */
+void toolchain_compile(Arena *a, const Options *o, const Toolchain *t, Command *c)
+{
+  toolchain_start(a, o, c);
+  process_add_words(
+    a, c, "-std=gnu11 -fopenmp -ffp-contract=fast -fPIC " RANKC_WARNINGS " -Wno-pass-failed");
+  if (o->werror) {
+    process_add(a, c, "-Werror");
+  }
+  if (o->f64) {
+    process_add(a, c, "-DRANK_F64");
+  }
+  process_add(a, c, str_format(a, "-I%.*s", STR_ARG(t->headers)).s);
+  process_add(a, c, "-c");
+}
+
+/* clang's OpenMP library also understands gcc's code, but not the other way round: when the runtime
+ * library was compiled for the former, gcc has to link that instead of its own. */
+static void add_openmp(Arena *a, const Options *o, Command *c)
+{
+  bool clang = strstr(o->cc, "clang") != NULL;
+  if (strstr(RANKC_OPENMP, "libomp") && !clang) {
+    process_add_words(a, c, RANKC_OPENMP);
+  } else {
+    process_add(a, c, "-fopenmp");
+  }
+}
+
+void toolchain_link(Arena *a, const Options *o, const Toolchain *t, bool shared, Command *c)
+{
+  process_add(a, c, str_copy(a, t->library).s);
+  process_add_words(a, c, RANKC_LINK);
+  if (shared) {
+    process_add_words(a, c, "-shared -Wl,--exclude-libs,ALL");
+  }
+  process_add_words(a, c, "-Wl,--as-needed -Wl,--gc-sections");
+  if (t->blas) {
+    process_add(a, c, "-lopenblas");
+  }
+  add_openmp(a, o, c);
+  process_add_words(a, c, "-lpthread -lm");
+}
+
+Str toolchain_stamp(Arena *a, const Options *o, const Toolchain *t)
+{
+  Command compile = {0}, link = {0};
+  toolchain_compile(a, o, t, &compile);
+  toolchain_start(a, o, &link);
+  toolchain_link(a, o, t, false, &link);
+  return str_format(a, "%.*s\n%.*s\n%.*s\n%016llx\n", STR_ARG(process_text(a, &compile)),
+    STR_ARG(process_text(a, &link)), STR_ARG(file_stamp(a, t->library)),
+    (unsigned long long)folder_hash(a, t->headers));
+}

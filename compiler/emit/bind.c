@@ -1,0 +1,160 @@
+/* bind.c: connects a step to its parameters, batch and working memory.
+ *
+ * The same function measures and binds: with no working memory it only adds up what would be carved from
+ * it. */
+
+#include "writer.h"
+
+#include <string.h>
+
+static bool in_memory(const Emit *e, int node, Place place)
+{
+  const Node *n = e->g->nodes.data[node];
+  return e->p->value[node].place == place && n->op != OP_PARAM && n->op != OP_INPUT;
+}
+
+static bool any(const Emit *e, Place place)
+{
+  for (int i = 0; i < e->g->nodes.n; i++) {
+    if (in_memory(e, i, place)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+int dim_index(const Graph *g, int axis)
+{
+  int dim = 0;
+  int root = axis_root(g, axis);
+  for (int i = 0; i < root; i++) {
+    dim += g->axes.data[i].kind == AXIS_RAGGED && axis_root(g, i) == i;
+  }
+  return dim;
+}
+
+/* How many rows a value of the whole batch has. */
+static Str batch_rows(Emit *e, int ragged)
+{
+  if (ragged < 0) {
+    return S("b->n");
+  }
+  if (!e->p->fuse) {
+    return put_text(e, "b->n * %ld", axis_extent(e->g, ragged));
+  }
+  return put_text(e, "(b->n > 0 ? b->offset[%d][b->n] : 0)", dim_index(e->g, ragged));
+}
+
+static void bind_leaves(Emit *e)
+{
+  const Graph *g = e->g;
+  for (int i = 0; i < g->axes.n; i++) {
+    if (g->axes.data[i].kind == AXIS_RAGGED && axis_root(g, i) == i) {
+      put_line(e, "step->%.*s_off = b->offset[%d];",
+        STR_ARG(name_c(e->arena, g->axes.data[i].name)), dim_index(g, i));
+    }
+  }
+  for (int i = 0; i < g->nodes.n; i++) {
+    if (g->nodes.data[i]->op == OP_INPUT) {
+      put_line(
+        e, "step->%.*s = b->input[%d];", STR_ARG(e->p->value[i].name), g->nodes.data[i]->leaf);
+    }
+  }
+  for (int i = 0; i < g->params.n; i++) {
+    put_line(e, "step->%.*s = s->param[%d];", STR_ARG(name_c(e->arena, g->params.data[i].name)), i);
+  }
+}
+
+static void bind_batch_values(Emit *e)
+{
+  for (int i = 0; i < e->g->nodes.n; i++) {
+    const Value *v = &e->p->value[i];
+    if (in_memory(e, i, PLACE_BATCH)) {
+      put_line(e,
+        "step->%.*s = rank_carve(work, &used, sizeof(rank_real) * (size_t)(%.*s%s * %ld + 64));",
+        STR_ARG(v->name), STR_ARG(batch_rows(e, v->layout.ragged)),
+        v->layout.per_sample_batch ? " * b->n" : "", v->layout.width);
+    }
+  }
+}
+
+static void bind_tiles(Emit *e)
+{
+  put_line(e, "step->tiles = rank_carve(work, &used, sizeof *step->tiles * (size_t)threads);");
+  for (int i = 0; i < e->g->nodes.n; i++) {
+    const Value *v = &e->p->value[i];
+    if (in_memory(e, i, PLACE_TILE) && v->layout.per_sample_batch) {
+      put_open(e, "for (int i = 0; i < threads; i++) {");
+      long rows = v->layout.ragged < 0 ? 1 : axis_extent(e->g, v->layout.ragged);
+      put_line(e,
+        "rank_real *values = rank_carve(work, &used, sizeof(rank_real) * (size_t)(b->n * TILE * "
+        "%ld + 64));",
+        rows * v->layout.width);
+      put_open(e, "if (work) {");
+      put_line(e, "step->tiles[i].%.*s = values;", STR_ARG(v->name));
+      put_close(e, "}");
+      put_close(e, "}");
+    }
+  }
+}
+
+static void bind_lookups(Emit *e, const Grad *grad)
+{
+  const Graph *g = e->g;
+  const Param *table = &g->params.data[grad->param];
+  Str name = name_c(e->arena, table->name);
+  long width = plan_layout(g, table->type, false).width;
+  put_line(e, "rank_lookups *%.*s_rows = &step->%.*s_rows;", STR_ARG(name), STR_ARG(name));
+  for (int j = 0; j < grad->node->nin; j += 2) {
+    Layout l = plan_layout(g, grad->node->in[j]->type, false);
+    put_line(e, "step->%.*s_at[%d] = %.*s_rows->n;", STR_ARG(name), j / 2, STR_ARG(name));
+    if (l.ragged < 0) {
+      put_line(e, "%.*s_rows->n += b->n * %ld;", STR_ARG(name), l.width);
+    } else {
+      put_line(e, "%.*s_rows->n += (b->n > 0 ? b->offset[%d][b->n] : 0) * (long)%ld;",
+        STR_ARG(name), dim_index(g, l.ragged), l.width);
+    }
+  }
+  put_line(e, "rank_lookups_carve(%.*s_rows, %ld, threads, work, &used);", STR_ARG(name), width);
+}
+
+void bind_function(Emit *e)
+{
+  put_line(
+    e, "/* Connects a step to what it works on; returns the bytes of working memory it needs. */");
+  put_line(e,
+    "static size_t %.*s_bind(struct %.*s_step *step, const rank_state *s, const rank_batch *b,",
+    STR_ARG(e->prefix), STR_ARG(e->prefix));
+  put_line(e, "  int threads, char *work)");
+  put_open(e, "{");
+  put_line(e, "size_t used = 0;");
+  put_line(e, "memset(step, 0, sizeof *step);");
+  put_line(e, "step->n = b->n;");
+  put_line(e, "step->threads = threads;");
+  if (e->p->fuse) {
+    put_line(e, "const long tiles = (b->n + TILE - 1) / TILE;");
+    put_line(e, "step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;");
+  } else {
+    put_line(e, "step->slots = b->n < 1 ? 1 : b->n < SLOTS ? (int)b->n : SLOTS;");
+  }
+  bind_leaves(e);
+  if (any(e, PLACE_TOTAL) || e->p->packs.n > 0) {
+    put_line(e, "step->totals = rank_carve(work, &used, sizeof *step->totals);");
+  }
+  if (any(e, PLACE_SLOT)) {
+    put_line(e, "step->sums = rank_carve(work, &used, sizeof *step->sums * (size_t)step->slots);");
+  }
+  if (any(e, PLACE_TILE)) {
+    bind_tiles(e);
+  }
+  bind_batch_values(e);
+  for (int i = 0; i < e->g->grads.n; i++) {
+    if (e->g->grads.data[i].node->op == OP_SCATTER) {
+      bind_lookups(e, &e->g->grads.data[i]);
+    }
+  }
+  put_line(e, "(void)work;");
+  put_line(e, "return used + 64;");
+  put_close(e, "}");
+  put_blank(e);
+}

@@ -1,0 +1,223 @@
+/* gemm.c: contractions as calls of the micro-kernel, with their epilogue as its last argument. */
+
+#include "writer.h"
+
+#include <stdio.h>
+
+typedef struct Shape {
+  Str m, k; /* counts as text */
+  long n;
+  Str a_m, a_k, ldb; /* strides */
+  Str a, b;          /* pointers */
+} Shape;
+
+static long stride_of(const Emit *e, const Node *n, int axis)
+{
+  long stride = 0;
+  plan_affine(e->p, n, axis, &stride);
+  return stride;
+}
+
+/* Distance between two rows of a value. */
+static long row_stride(const Emit *e, const Node *n)
+{
+  return e->p->value[plan_source(n)->id].layout.width;
+}
+
+static int ragged_of(const Emit *e, const Node *n)
+{
+  return e->p->value[plan_source(n)->id].layout.ragged;
+}
+
+static Str number(Emit *e, long x)
+{
+  return put_text(e, "%ld", x);
+}
+
+static Str times(Emit *e, Str count, long k)
+{
+  if (k == 1) {
+    return count;
+  }
+  return put_text(e, count.n > 1 ? "(%.*s) * %ld" : "%.*s * %ld", STR_ARG(count), k);
+}
+
+/* Number of positions along axes, of which at most the first is ragged. */
+static Str count_of(Emit *e, int n, const short *axes)
+{
+  long plain = 1;
+  Str ragged = {0};
+  for (int i = 0; i < n; i++) {
+    if (e->g->axes.data[axes[i]].kind == AXIS_RAGGED) {
+      ragged = length_of(e, axes[i]);
+    } else {
+      plain *= axis_extent(e->g, axes[i]);
+    }
+  }
+  return ragged.n > 0 ? times(e, ragged, plain) : number(e, plain);
+}
+
+/* Every axis at 0, or, within a sample, at the start of its list. */
+static Env env_at_start(Emit *e, const Stmt *s)
+{
+  Env env = env_new(e);
+  for (int i = 0; i < e->g->axes.n; i++) {
+    env.index[i] = i == AXIS_B ? S("s") : S("0");
+  }
+  env.flat = s->flat;
+  return env;
+}
+
+static long pack_ld(const Emit *e, const Contract *c)
+{
+  const Pack *k = &e->p->packs.data[c->pack];
+  return k->stride[k->naxes - 2];
+}
+
+static Shape shape_of(Emit *e, const Stmt *s)
+{
+  const Contract *c = &s->contract;
+  Env env = env_at_start(e, s);
+  Shape h = {.n = axis_extent(e->g, c->n)};
+  h.m = count_of(e, c->nm, c->m);
+  h.k = count_of(e, c->nk, c->k);
+  long nm = c->nm > 0 ? stride_of(e, c->a, c->m[c->nm - 1]) : 0;
+  long nk = c->nk > 0 ? stride_of(e, c->a, c->k[c->nk - 1]) : 0;
+  long ldb = c->nk > 0 ? stride_of(e, c->b, c->k[c->nk - 1]) : 0;
+  if (c->rows_m) {
+    long own = 1;
+    for (int i = 0; i < c->nm; i++) {
+      own *= axis_extent(e->g, c->m[i]);
+    }
+    h.m = times(e, row_count(e, ragged_of(e, c->a)), own);
+    nm = c->nm > 0 ? nm : row_stride(e, c->a);
+  }
+  if (c->rows_k) {
+    long own = 1;
+    for (int i = 0; i < c->nk; i++) {
+      own *= axis_extent(e->g, c->k[i]);
+    }
+    h.k = times(e, row_count(e, ragged_of(e, c->a)), own);
+    nk = c->nk > 0 ? nk : row_stride(e, c->a);
+    ldb = c->nk > 0 ? ldb : row_stride(e, c->b);
+  }
+  h.a_m = number(e, nm);
+  h.a_k = number(e, nk);
+  h.a = pointer_to(e, &env, c->a, (Str){0});
+  if (c->pack >= 0) {
+    e->pack_used[c->pack] = true;
+    h.b = e->p->packs.data[c->pack].name;
+    h.ldb = number(e, pack_ld(e, c));
+  } else {
+    h.b = pointer_to(e, &env, c->b, (Str){0});
+    h.ldb = number(e, ldb);
+  }
+  return h;
+}
+
+/* The address of the element (row, col) of the result, and the value to store there. */
+static Env env_in_kernel(Emit *e, const Stmt *s)
+{
+  const Contract *c = &s->contract;
+  Env env = env_at_start(e, s);
+  env.index[c->n] = S("col");
+  env.vec = c->n;
+  env.sum = s->node;
+  if (c->nm > 0) {
+    env.index[c->m[c->nm - 1]] = S("row");
+  } else if (c->rows_m) {
+    env.flat_row = S("row");
+  }
+  return env;
+}
+
+static Str done_of(Emit *e, const Stmt *s, const Env *env)
+{
+  const Node *n = s->store;
+  Value *v = &e->p->value[n->id];
+  Str value = S("sum");
+  if (n != s->node) {
+    Place place = v->place;
+    v->place = PLACE_INLINE;
+    value = expr(e, env, n);
+    v->place = place;
+  }
+  return put_text(
+    e, "rank_store(%.*s, %.*s)", STR_ARG(pointer_to(e, env, n, (Str){0})), STR_ARG(value));
+}
+
+static void describe(Emit *e, const Stmt *s, const Shape *h)
+{
+  const Contract *c = &s->contract;
+  const Type t = s->node->type;
+  Str shape = type_print(e->g, t, e->arena);
+  put_line(e, "/* %.*s = %.*s x %.*s: %.*s x %ld, %.*s products each%s */", STR_ARG(shape),
+    STR_ARG(type_print(e->g, c->a->type, e->arena)),
+    STR_ARG(type_print(e->g, c->b->type, e->arena)), STR_ARG(h->m), h->n, STR_ARG(h->k),
+    s->store != s->node ? "; epilogue fused" : "");
+}
+
+static void by_blas(Emit *e, const Stmt *s, const Shape *h)
+{
+  Env env = env_at_start(e, s);
+  const Contract *c = &s->contract;
+  long ldc = c->nm > 0 ? stride_of(e, s->node, c->m[c->nm - 1]) : row_stride(e, s->node);
+  Str out = pointer_to(e, &env, s->node, (Str){0});
+  put_line(e, "rank_blas(%.*s, %ld, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s, %ld, %d);",
+    STR_ARG(h->m), h->n, STR_ARG(h->k), STR_ARG(h->a), STR_ARG(h->a_m), STR_ARG(h->a_k),
+    STR_ARG(h->b), STR_ARG(h->ldb), STR_ARG(out), ldc, c->rows_k);
+}
+
+void contract_print(Emit *e, const Stmt *s)
+{
+  const Contract *c = &s->contract;
+  Shape h = shape_of(e, s);
+  Value *v = &e->p->value[s->store->id];
+  if (v->place == PLACE_LOCAL) {
+    long rows = v->layout.ragged < 0 ? 1 : axis_extent(e->g, v->layout.ragged);
+    put_line(e, "rank_real %.*s[%ld];", STR_ARG(v->name), rows * v->layout.width);
+  }
+  describe(e, s, &h);
+  if (!e->p->fuse && s->flat) {
+    by_blas(e, s, &h);
+    return;
+  }
+  Env env = env_in_kernel(e, s);
+  Str done = done_of(e, s, &env);
+  Str init = S("(rank_vec){0}");
+  if (c->rows_k) {
+    init = put_text(e, "rank_load(%.*s)", STR_ARG(pointer_to(e, &env, s->node, (Str){0})));
+  }
+  put_line(e, "%s(%.*s, %ld, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s,",
+    c->rows_k ? "RANK_GEMM_ROWS" : "RANK_GEMM", STR_ARG(h.m), h.n, STR_ARG(h.k), STR_ARG(h.a),
+    STR_ARG(h.a_m), STR_ARG(h.a_k), STR_ARG(h.b), STR_ARG(h.ldb));
+  put_line(e, "  %.*s, %.*s);", STR_ARG(init), STR_ARG(done));
+  if (!e->p->fuse && v->layout.ragged >= 0 && v->place == PLACE_BATCH) {
+    Str root = name_c(e->arena, e->g->axes.data[axis_root(e->g, v->layout.ragged)].name);
+    e->axis_used[axis_root(e->g, v->layout.ragged)] = true;
+    put_line(e,
+      "memset(%.*s + (%.*s_row + %.*s_len) * %ld, 0, sizeof(rank_real) * (size_t)((%ld - %.*s_len) "
+      "* %ld));",
+      STR_ARG(v->name), STR_ARG(root), STR_ARG(root), v->layout.width,
+      axis_extent(e->g, v->layout.ragged), STR_ARG(root), v->layout.width);
+  }
+}
+
+/* A pack is written once per step: rows padded with 0. */
+void pack_print(Emit *e, const Pack *k)
+{
+  Env env = env_new(e);
+  env.index[AXIS_B] = (Str){0};
+  put_line(e, "#pragma omp for nowait");
+  Buf at = {.arena = e->arena};
+  for (int i = 0; i < k->naxes; i++) {
+    loop_open(e, &env, k->axis[i], false);
+    buf_format(&at, k->stride[i] != 1 ? "%.*s * %ld + " : "%.*s", STR_ARG(env.index[k->axis[i]]),
+      k->stride[i]);
+  }
+  put_line(e, "%.*s[%.*s] = %.*s;", STR_ARG(k->name), STR_ARG(buf_take(&at)),
+    STR_ARG(expr(e, &env, k->node)));
+  for (int i = 0; i < k->naxes; i++) {
+    put_close(e, "}");
+  }
+}

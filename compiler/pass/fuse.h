@@ -1,0 +1,13 @@
+#ifndef RANKC_FUSE_H
+#define RANKC_FUSE_H
+
+/* Between the files that make a plan. */
+
+#include "plan.h"
+
+/* The stored nodes a statement reads. */
+void stmt_visit(const Plan *p, const Stmt *s, void (*visit)(void *, const Node *), void *arg);
+/* Merges pointwise statements into the contraction before them. */
+void plan_epilogues(Plan *p);
+
+#endif

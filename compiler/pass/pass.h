@@ -1,0 +1,30 @@
+#ifndef RANKC_PASS_H
+#define RANKC_PASS_H
+
+/* The passes over the graph. Each is one function: it needs a verified graph and gives a new one that
+ * shares axes, inputs and params (same indices) with the old; the old one stays as it was. */
+
+#include "../front/front.h"
+#include "../ir/build.h"
+#include "../ir/ops.h"
+
+/* Adds Graph.grads: the gradient of the loss for every param it depends on, in the order of params.
+ * Unchanged when grads are there already, or there is no loss or no `train`. */
+Graph *pass_grad(Arena *a, const Graph *g, Diags *d);
+
+/* The same values with less work: constants folded, identities applied (rules.def), common
+ * subexpressions shared, dead nodes dropped. Keeps names and locations. */
+Graph *pass_simplify(Arena *a, const Graph *g);
+
+/* Masks of gradients read from what an activation gave, so that what it was given need not be kept. */
+Graph *pass_masks(Arena *a, const Graph *g);
+
+/* What one role of the program needs. training() becomes a number, and with it dropout a decision. */
+typedef enum PruneFor {
+  PRUNE_PREDICT,  /* the outputs */
+  PRUNE_EVALUATE, /* outputs, arguments of metrics, the loss */
+  PRUNE_TRAIN     /* the loss and the gradients */
+} PruneFor;
+Graph *pass_prune(Arena *a, const Graph *g, PruneFor what);
+
+#endif

@@ -1,0 +1,186 @@
+/* schedule.c: the order of statements, and what shares a loop over the samples.
+ *
+ * List scheduling: of the statements whose operands are ready, those that can go on in the current loop
+ * over the samples come first, so that loops are few and long; a contraction over all rows of the tile
+ * ends it. A value that is made and used up within one such loop never reaches memory of the tile. */
+
+#include "fuse.h"
+
+enum { LOCAL_MOST = 4096 }; /* numbers in a local array */
+
+typedef struct Scheduler {
+  Arena *arena;
+  Plan *p;
+  bool *done;
+} Scheduler;
+
+typedef VEC(int) Ints;
+
+typedef struct Needs {
+  Arena *arena;
+  const Plan *p;
+  Ints *list;
+} Needs;
+
+static void add_need(void *arg, const Node *n)
+{
+  Needs *needs = arg;
+  int stmt = needs->p->value[n->id].stmt;
+  if (stmt >= 0) {
+    *VEC_PUSH(needs->arena, needs->list) = stmt;
+  }
+}
+
+void stmt_visit(const Plan *p, const Stmt *s, void (*visit)(void *, const Node *), void *arg)
+{
+  if (s->kind == STMT_OUTPUT) {
+    plan_reads(p, s->node, visit, arg);
+  } else if (s->kind == STMT_SCATTER) {
+    plan_reads(p, s->node->in[2 * s->index], visit, arg);
+    plan_reads(p, s->node->in[2 * s->index + 1], visit, arg);
+  } else {
+    for (int i = 0; i < s->store->nin; i++) {
+      plan_reads(p, s->store->in[i], visit, arg);
+    }
+  }
+}
+
+static bool ready(const Scheduler *sc, const Ints *needs, int stmt)
+{
+  const Plan *p = sc->p;
+  const Stmt *s = &p->stmts.data[stmt];
+  if (sc->done[stmt] || s->scope != SCOPE_SAMPLE) {
+    return false;
+  }
+  for (int i = 0; i < needs[stmt].n; i++) {
+    int need = needs[stmt].data[i];
+    const Stmt *before = &p->stmts.data[need];
+    if (before->scope == SCOPE_SAMPLE && before->phase == s->phase && !sc->done[need]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static Block *open_block(Scheduler *sc, int phase, bool flat)
+{
+  Block *b = VEC_PUSH(sc->arena, &sc->p->blocks);
+  *b = (Block){.phase = phase, .flat = flat};
+  return b;
+}
+
+static void run(Scheduler *sc, Block *b, int stmt)
+{
+  *VEC_PUSH(sc->arena, &b->stmts) = stmt;
+  sc->p->stmts.data[stmt].block = (int)(b - sc->p->blocks.data);
+  sc->done[stmt] = true;
+}
+
+/* One block: every statement of the loop over samples that is or becomes ready, else one contraction. */
+static bool next_block(Scheduler *sc, const Ints *needs, int phase)
+{
+  Plan *p = sc->p;
+  Block *b = NULL;
+  bool apart = !p->fuse; /* op by op: every statement has a loop of its own */
+  for (int i = 0; i < p->stmts.n; i++) {
+    const Stmt *s = &p->stmts.data[i];
+    if (s->phase == phase && ready(sc, needs, i) && (!s->flat || apart)) {
+      b = b ? b : open_block(sc, phase, s->flat);
+      run(sc, b, i);
+      if (apart) {
+        return true;
+      }
+    }
+  }
+  for (int i = 0; !b && i < p->stmts.n; i++) {
+    if (p->stmts.data[i].phase == phase && ready(sc, needs, i)) {
+      run(sc, open_block(sc, phase, true), i);
+      return true;
+    }
+  }
+  return b != NULL;
+}
+
+typedef struct Local {
+  const Plan *p;
+  const Node *node;
+  int block;
+  bool elsewhere;
+} Local;
+
+static void check_block(void *arg, const Node *n)
+{
+  Local *l = arg;
+  l->elsewhere |= n == l->node;
+}
+
+/* Values whose readers all stand in the block that makes them, and which a sample's turn can hold. */
+static void keep_local(Plan *p)
+{
+  for (int i = 0; i < p->stmts.n; i++) {
+    const Stmt *s = &p->stmts.data[i];
+    Value *v = &p->value[s->store->id];
+    if (s->scope != SCOPE_SAMPLE || v->place != PLACE_TILE || s->flat || s->kind == STMT_OUTPUT ||
+        s->kind == STMT_SCATTER || v->layout.per_sample_batch) {
+      continue;
+    }
+    long rows = v->layout.ragged < 0 ? 1 : axis_extent(p->g, v->layout.ragged);
+    Local l = {p, s->store, s->block, rows * v->layout.width > LOCAL_MOST};
+    for (int j = 0; j < p->stmts.n && !l.elsewhere; j++) {
+      const Stmt *reader = &p->stmts.data[j];
+      if (reader->block != s->block || reader->scope != SCOPE_SAMPLE) {
+        stmt_visit(p, reader, check_block, &l);
+      }
+    }
+    if (!l.elsewhere) {
+      v->place = PLACE_LOCAL;
+    }
+  }
+}
+
+static void choose_tile(Plan *p)
+{
+  enum { SLAB = 1 << 20, LEAST = 8, MOST = 64 };
+  if (p->tile > 0) {
+    return;
+  }
+  long bytes = 0;
+  for (int i = 0; i < p->g->nodes.n; i++) {
+    const Value *v = &p->value[i];
+    if (v->place == PLACE_TILE) {
+      long rows = v->layout.ragged < 0 ? 1 : axis_extent(p->g, v->layout.ragged);
+      bytes += 4 * rows * v->layout.width;
+    }
+  }
+  p->tile = LEAST;
+  while (p->tile < MOST && 2 * p->tile * bytes <= SLAB) {
+    p->tile *= 2;
+  }
+}
+
+void plan_schedule(Arena *a, Plan *p)
+{
+  if (p->fuse) {
+    plan_epilogues(p);
+  }
+  for (int i = 0; i < p->stmts.n; i++) {
+    p->stmts.data[i].block = -1;
+    if (p->stmts.data[i].kind != STMT_OUTPUT && p->stmts.data[i].kind != STMT_SCATTER) {
+      p->value[p->stmts.data[i].store->id].stmt = i;
+    }
+  }
+  Ints *needs = ARENA_ARRAY(a, Ints, p->stmts.n + 1);
+  for (int i = 0; i < p->stmts.n; i++) {
+    Needs n = {a, p, &needs[i]};
+    stmt_visit(p, &p->stmts.data[i], add_need, &n);
+  }
+  Scheduler sc = {.arena = a, .p = p, .done = ARENA_ARRAY(a, bool, p->stmts.n + 1)};
+  for (int phase = 0; phase < p->phases; phase++) {
+    while (next_block(&sc, needs, phase)) {
+    }
+  }
+  if (p->fuse) {
+    keep_local(p);
+    choose_tile(p);
+  }
+}

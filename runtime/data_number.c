@@ -1,0 +1,144 @@
+/* Numbers in text. One idea: a decimal of at most 53 bits times a power of ten that is itself exact
+ * needs a single, correctly rounded multiplication or division (Clinger 1990), which is what nearly
+ * all fields are; the rest goes to strtod. Both give the same double. */
+
+#define _GNU_SOURCE
+
+#include "data_text.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int is_blank(char c)
+{
+  return c == ' ' || c == '\t' || c == '\r';
+}
+
+text_span text_trim(text_span s)
+{
+  while (s.length && is_blank(*s.at))
+    s.at++, s.length--;
+  while (s.length && is_blank(s.at[s.length - 1]))
+    s.length--;
+  return s;
+}
+
+static unsigned digit(char c)
+{
+  return (unsigned)(unsigned char)c - '0';
+}
+
+/* An exponent after the e: 0 when there is none to read. */
+static const char *read_exponent(const char *s, const char *end, int *exponent)
+{
+  int negative = s < end && *s == '-', x = 0;
+  if (s < end && (*s == '-' || *s == '+'))
+    s++;
+  const char *first = s;
+  for (; s < end && digit(*s) < 10 && s - first < 4; s++)
+    x = x * 10 + (int)digit(*s);
+  *exponent += negative ? -x : x;
+  return s == first ? NULL : s;
+}
+
+/* 1 when the number was simple enough to be exact, else 0: ask strtod. */
+static int read_simple(const char *s, const char *end, double *x)
+{
+  static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+  int negative = *s == '-', exponent = 0;
+  if (*s == '-' || *s == '+')
+    s++;
+  uint64_t mantissa = 0;
+  const char *first = s;
+  for (; s < end && digit(*s) < 10; s++)
+    mantissa = mantissa * 10 + digit(*s);
+  ptrdiff_t digits = s - first;
+  if (s < end && *s == '.') {
+    const char *point = ++s;
+    for (; s < end && digit(*s) < 10; s++)
+      mantissa = mantissa * 10 + digit(*s);
+    digits += s - point;
+    exponent = (int)(point - s);
+  }
+  if (digits == 0 || digits > 18)
+    return 0;
+  if (s < end && (*s == 'e' || *s == 'E') && !(s = read_exponent(s + 1, end, &exponent)))
+    return 0;
+  if (s != end || mantissa > (uint64_t)1 << 53 || exponent < -22 || exponent > 22)
+    return 0;
+  double value = (double)mantissa;
+  value = exponent < 0 ? value / powers[-exponent] : value * powers[exponent];
+  *x = negative ? -value : value;
+  return 1;
+}
+
+/* strtod reads hexadecimal, nan and inf too, and follows the locale; a field may not. */
+static number_status read_hard(const char *s, size_t n, double *x)
+{
+  char copy[1100];
+  if (n >= sizeof copy)
+    return NUMBER_BAD;
+  memcpy(copy, s, n);
+  copy[n] = 0;
+  const char *word = copy + (*copy == '-' || *copy == '+');
+  if (!strcasecmp(word, "nan"))
+    return NUMBER_NAN;
+  if (!strcasecmp(word, "inf") || !strcasecmp(word, "infinity"))
+    return NUMBER_INFINITE;
+  if (strspn(copy, "0123456789+-.eE") != n)
+    return NUMBER_BAD;
+  locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  char *stop = copy;
+  *x = plain ? strtod_l(copy, &stop, plain) : strtod(copy, &stop);
+  if (plain)
+    freelocale(plain);
+  if (stop != copy + n)
+    return NUMBER_BAD;
+  return isfinite(*x) ? NUMBER_OK : NUMBER_INFINITE;
+}
+
+number_status number_read(const text_span *field, double *x)
+{
+  if (!field->length)
+    return NUMBER_EMPTY;
+  if (read_simple(field->at, field->at + field->length, x))
+    return NUMBER_OK;
+  text_span s = text_trim(*field);
+  if (!s.length)
+    return NUMBER_EMPTY;
+  if (s.length != field->length && read_simple(s.at, s.at + s.length, x))
+    return NUMBER_OK;
+  return read_hard(s.at, s.length, x);
+}
+
+/* After the digits of a whole number: nothing, or a point and zeros. */
+static int is_whole_end(const char *s, const char *end)
+{
+  if (s < end && *s == '.')
+    do
+      s++;
+    while (s < end && *s == '0');
+  return s == end;
+}
+
+number_status number_whole(const text_span *field, int64_t *x)
+{
+  text_span s = text_trim(*field);
+  if (!s.length)
+    return NUMBER_EMPTY;
+  const char *p = s.at, *end = s.at + s.length;
+  int negative = *p == '-';
+  if (*p == '-' || *p == '+')
+    p++;
+  const char *first = p;
+  int64_t value = 0;
+  for (; p < end && digit(*p) < 10; p++)
+    value = value > (INT64_MAX - 9) / 10 ? INT64_MAX : value * 10 + (int64_t)digit(*p);
+  if (p == first || !is_whole_end(p, end))
+    return NUMBER_BAD;
+  *x = negative ? -value : value;
+  return NUMBER_OK;
+}

@@ -1,0 +1,213 @@
+/* program_eval.c: the commands `eval` and `predict`: a model with its weights on a data file. */
+
+#include "program.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct session {
+  const rank_model *m;
+  const program_options *o;
+  rank_log log;
+  program_model model;
+  rank_data *data;
+  long batch;
+} session;
+
+static int session_open(session *s, int labels, rank_error *e)
+{
+  if (rank_log_open(&s->log, s->o->quiet, NULL, 0, e) != 0 ||
+      program_open(&s->model, s->m, s->o->load, e) != 0) {
+    return -1;
+  }
+  if (!rank_encoders_fitted(s->model.enc)) {
+    return rank_fail(e,
+      "%s: has no encoders (vocabularies, means) in it, so data cannot be read as in training",
+      s->o->load);
+  }
+  s->batch = s->o->batch > 0 ? s->o->batch : s->m->batch > 0 ? s->m->batch : 128;
+  if (program_fill(&s->model, s->m, 0, 0, (int)s->o->threads, e) != 0) {
+    return -1;
+  }
+  s->data = program_data(s->m, s->o, s->model.enc, s->o->data, labels, 0, &s->log, e);
+  return s->data != NULL ? 0 : -1;
+}
+
+static void session_close(session *s)
+{
+  rank_log_clear(&s->log);
+  rank_data_close(s->data);
+  program_close(&s->model, s->m);
+}
+
+/* --- eval --- */
+
+static void print_scores(const rank_scores *scores)
+{
+  char count[32];
+  printf("%s rows\nloss %.6f\n", rank_count_text((double)scores->rows, count), scores->loss);
+  for (int i = 0; i < scores->n; i++) {
+    if (isnan(scores->score[i].value)) {
+      printf("%s n/a\n", scores->score[i].name);
+    } else {
+      printf("%s %.6f\n", scores->score[i].name, scores->score[i].value);
+    }
+  }
+}
+
+static void print_scores_json(const rank_scores *scores)
+{
+  printf("{\"rows\": %ld, \"loss\": ", scores->rows);
+  rank_json_number(stdout, scores->loss);
+  printf(", \"metrics\": ");
+  rank_json_scores(stdout, scores);
+  printf("}\n");
+}
+
+int program_eval(const rank_model *m, const program_options *o)
+{
+  rank_error e = {{0}};
+  session s = {.m = m, .o = o};
+  rank_scores scores = {0};
+  int failed = session_open(&s, 1, &e);
+  if (!failed) {
+    rank_rows rows = {s.data, 0, rank_data_rows(s.data)};
+    failed = rank_evaluate(m, &s.model.state, rows, s.batch, (int)o->threads, NULL, &scores, &e);
+  }
+  session_close(&s);
+  if (!failed) {
+    (o->json ? print_scores_json : print_scores)(&scores);
+  }
+  rank_scores_free(&scores);
+  return failed ? program_error(m, &e) : 0;
+}
+
+/* --- predict --- */
+
+static void print_name(FILE *out, const char *name, long index)
+{
+  fputs(name, out);
+  if (index >= 0) {
+    fprintf(out, ".%ld", index);
+  }
+}
+
+/* "ctr,user.0,user.1" */
+static void print_header(const rank_model *m, FILE *out)
+{
+  const char *comma = "";
+  for (int i = 0; i < m->noutputs; i++) {
+    const rank_output *output = &m->outputs[i];
+    for (long k = 0; !output->hidden && k < output->width; k++, comma = ",") {
+      fputs(comma, out);
+      print_name(out, output->name, output->nshape > 0 ? k : -1);
+    }
+  }
+  fputc('\n', out);
+}
+
+static void print_row(const rank_model *m, rank_real *const *value, long row, FILE *out)
+{
+  static const int digits = sizeof(rank_real) == 4 ? 9 : 17; /* enough to read back the same bits */
+  const char *comma = "";
+  for (int i = 0; i < m->noutputs; i++) {
+    const rank_output *output = &m->outputs[i];
+    for (long k = 0; !output->hidden && k < output->width; k++, comma = ",") {
+      fprintf(out, "%s%.*g", comma, digits, (double)value[i][row * output->width + k]);
+    }
+  }
+  fputc('\n', out);
+}
+
+static rank_real **new_outputs(const rank_model *m, long batch)
+{
+  rank_real **value = calloc((size_t)m->noutputs + 1, sizeof *value);
+  for (int i = 0; value != NULL && i < m->noutputs; i++) {
+    size_t width = (size_t)m->outputs[i].width;
+    if (!m->outputs[i].hidden) {
+      value[i] = calloc((size_t)batch, width * sizeof **value + 1);
+    }
+  }
+  return value;
+}
+
+static void free_outputs(const rank_model *m, rank_real **value)
+{
+  for (int i = 0; value != NULL && i < m->noutputs; i++) {
+    free(value[i]);
+  }
+  free(value);
+}
+
+static int predict_batches(
+  session *s, rank_batcher *batcher, rank_real **value, FILE *out, rank_error *e)
+{
+  rank_work work = {0};
+  long rows = rank_data_rows(s->data);
+  int threads = (int)s->o->threads, failed = 0;
+  for (long done = 0; done < rows && !failed; done += s->batch) {
+    long n = rows - done < s->batch ? rows - done : s->batch;
+    const rank_batch *b = rank_batch_range(batcher, done, n);
+    failed = b == NULL ? rank_fail(e, "out of memory: a batch of %ld rows", n)
+                       : rank_work_need(&work, s->m->workspace(&s->model.state, b, threads, 0), e);
+    rank_status status =
+      failed ? RANK_OK : s->m->predict(&s->model.state, b, value, work.data, threads);
+    if (status != RANK_OK) {
+      rank_explain_batch(s->m, &s->model.state, b, status, e);
+      failed = -1;
+    }
+    for (long i = 0; i < n && !failed; i++) {
+      print_row(s->m, value, i, out);
+    }
+    if (!failed && ferror(out)) {
+      failed = rank_fail(e, "cannot write the predictions: %s", strerror(errno));
+    }
+    rank_log_progress(&s->log, (double)(done + n) / (double)rows, "predicting");
+  }
+  rank_log_clear(&s->log);
+  rank_work_free(&work);
+  return failed;
+}
+
+static int predict_to(session *s, FILE *out, rank_error *e)
+{
+  rank_batcher *batcher = rank_batcher_new(s->data, s->batch);
+  rank_real **value = new_outputs(s->m, s->batch);
+  int failed = batcher == NULL || value == NULL ? rank_fail(e, "out of memory") : 0;
+  for (int i = 0; !failed && i < s->m->noutputs; i++) {
+    if (!s->m->outputs[i].hidden && value[i] == NULL) {
+      failed = rank_fail(e, "out of memory");
+    }
+  }
+  if (!failed) {
+    print_header(s->m, out);
+    failed = predict_batches(s, batcher, value, out, e);
+  }
+  free_outputs(s->m, value);
+  rank_batcher_free(batcher);
+  return failed;
+}
+
+int program_predict(const rank_model *m, const program_options *o)
+{
+  rank_error e = {{0}};
+  session s = {.m = m, .o = o};
+  rank_file file = {0};
+  int failed = session_open(&s, 0, &e);
+  if (!failed && o->out != NULL) {
+    failed = rank_file_create(&file, o->out, &e);
+  }
+  if (!failed) {
+    s.log.bar &= o->out != NULL; /* the result may go to the same terminal */
+    failed = predict_to(&s, o->out != NULL ? file.out : stdout, &e);
+  }
+  if (file.out != NULL && !failed) {
+    failed = rank_file_commit(&file, &e);
+  } else if (file.path != NULL) {
+    rank_file_discard(&file);
+  }
+  session_close(&s);
+  return failed ? program_error(m, &e) : 0;
+}

@@ -1,0 +1,289 @@
+/* program_options.c: the command line.
+ *
+ * One idea: one table of options, each marked with the commands that know it; argp gets the rows of the
+ * command at hand and prints --help from them. */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "program.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  KEY_DATA = 256,
+  KEY_VALID,
+  KEY_SPLIT,
+  KEY_EPOCHS,
+  KEY_BATCH,
+  KEY_BATCH_FILE,
+  KEY_THREADS,
+  KEY_SEED,
+  KEY_LR,
+  KEY_LOAD,
+  KEY_SAVE,
+  KEY_OUT,
+  KEY_LOG,
+  KEY_LOG_EVERY,
+  KEY_CACHE,
+  KEY_NO_CACHE,
+  KEY_QUIET,
+  KEY_JSON,
+  KEY_STEPS,
+  KEY_ROWS,
+  KEY_FUNNEL,
+  KEY_PATIENCE,
+  MOST_OPTIONS = 40
+};
+
+enum {
+  T = PROGRAM_TRAIN,
+  E = PROGRAM_EVAL,
+  P = PROGRAM_PREDICT,
+  S = PROGRAM_STEP,
+  I = PROGRAM_INIT,
+  F = PROGRAM_INFO,
+  Y = PROGRAM_SYNTH
+};
+
+static const struct {
+  int commands;
+  struct argp_option option;
+} table[] = {{T, {"data", KEY_DATA, "FILE", 0,
+                   "Training data, - for standard input. Without: made-up data", 0}},
+  {E | P, {"data", KEY_DATA, "FILE", 0, "The data, - for standard input", 0}},
+  {T, {"valid", KEY_VALID, "FILE", 0, "Data to validate on after each epoch", 0}},
+  {T, {"valid-split", KEY_SPLIT, "X", 0, "Validate on this share of --data: its last rows", 0}},
+  {T, {"epochs", KEY_EPOCHS, "N", 0, "Epochs in all, those of a loaded file included", 0}},
+  {T | E | P, {"batch", KEY_BATCH, "N", 0, "Samples in a batch", 0}},
+  {S, {"batch", KEY_BATCH_FILE, "FILE", 0, "Inputs and labels, safetensors", 0}},
+  {S, {"steps", KEY_STEPS, "N", 0, "Updates, all on this batch (default 1)", 0}},
+  {T | S, {"lr", KEY_LR, "X", 0, "Learning rate, before the schedule", 0}},
+  {T | I, {"seed", KEY_SEED, "N", 0, "Of the first weights, the order of samples and dropout", 0}},
+  {Y, {"seed", KEY_SEED, "N", 0, "Another seed, other data (default 1)", 0}},
+  {T | E | P | S, {"load", KEY_LOAD, "FILE", 0, "Weights to start from, safetensors", 0}},
+  {F, {"load", KEY_LOAD, "FILE", 0, "Also tell of these weights", 0}},
+  {T, {"save", KEY_SAVE, "FILE", 0, "Where the weights go (default NAME.safetensors)", 0}},
+  {I, {"save", KEY_SAVE, "FILE", 0, "Where the weights go", 0}},
+  {P | S | Y, {"out", KEY_OUT, "FILE", 0, "Where the result goes", 0}},
+  {T, {"log", KEY_LOG, "FILE", 0, "A line of JSON per epoch and per some steps", 0}},
+  {T, {"log-every", KEY_LOG_EVERY, "N", 0, "Steps between lines of --log (default 100)", 0}},
+  {T, {"patience", KEY_PATIENCE, "N", 0,
+        "Stop after N epochs without a better one (0: never); the best one's weights are kept", 0}},
+  {T | E | P | S,
+    {"threads", KEY_THREADS, "N", 0, "Threads (default: the processors there are)", 0}},
+  {T | E | P,
+    {"cache", KEY_CACHE, "DIR", 0, "Where encoded data is kept (default ~/.cache/rankc)", 0}},
+  {T | E | P, {"no-cache", KEY_NO_CACHE, NULL, 0, "Keep no encoded data", 0}},
+  {T, {"quiet", KEY_QUIET, NULL, 0, "Say nothing unless something is wrong", 0}},
+  {T, {"rows", KEY_ROWS, "N", 0, "Rows of made-up data (default 20000)", 0}},
+  {Y, {"rows", KEY_ROWS, "N", 0, "How many", 0}},
+  {Y, {"funnel", KEY_FUNNEL, NULL, 0, "A label can be 1 only where the one before it is", 0}},
+  {E | F, {"json", KEY_JSON, NULL, 0, "As JSON", 0}}};
+
+typedef struct parsing {
+  program_options *o;
+  program_command command;
+} parsing;
+
+/* --- values --- */
+
+static long whole(const char *text, long low, const char *name, struct argp_state *state)
+{
+  char *end = NULL;
+  errno = 0;
+  long x = strtol(text, &end, 10);
+  if (end == text || *end != '\0' || errno != 0 || x < low || x > INT_MAX) {
+    argp_error(state, "--%s is \"%s\", wanted a whole number of at least %ld", name, text, low);
+  }
+  return x;
+}
+
+static double number(const char *text, double high, const char *name, struct argp_state *state)
+{
+  char *end = NULL;
+  double x = strtod(text, &end);
+  if (end == text || *end != '\0' || !isfinite(x) || x <= 0 || x >= high) {
+    argp_error(state, "--%s is \"%s\", wanted a number above 0%s", name, text,
+      high < 2 ? " and below 1" : "");
+  }
+  return x;
+}
+
+static uint64_t seed_of(const char *text, struct argp_state *state)
+{
+  char *end = NULL;
+  errno = 0;
+  unsigned long long x = strtoull(text, &end, 10);
+  if (end == text || *end != '\0' || errno != 0 || text[0] < '0' || text[0] > '9') {
+    argp_error(state, "--seed is \"%s\", wanted a whole number of at least 0", text);
+  }
+  return x;
+}
+
+static int parse_text(program_options *o, int key, const char *arg)
+{
+  const struct {
+    int key;
+    const char **to;
+  } rows[] = {{KEY_DATA, &o->data}, {KEY_VALID, &o->valid}, {KEY_LOAD, &o->load},
+    {KEY_SAVE, &o->save}, {KEY_OUT, &o->out}, {KEY_LOG, &o->log}, {KEY_CACHE, &o->cache},
+    {KEY_BATCH_FILE, &o->batch_file}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (rows[i].key == key) {
+      *rows[i].to = arg;
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static int parse_count(program_options *o, int key, const char *arg, struct argp_state *state)
+{
+  const struct {
+    int key;
+    long *to, low;
+    const char *name;
+  } rows[] = {{KEY_EPOCHS, &o->epochs, 1, "epochs"}, {KEY_BATCH, &o->batch, 1, "batch"},
+    {KEY_THREADS, &o->threads, 1, "threads"}, {KEY_STEPS, &o->steps, 0, "steps"},
+    {KEY_ROWS, &o->rows, 1, "rows"}, {KEY_PATIENCE, &o->patience, 0, "patience"},
+    {KEY_LOG_EVERY, &o->log_every, 1, "log-every"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (rows[i].key == key) {
+      *rows[i].to = whole(arg, rows[i].low, rows[i].name, state);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* --- rules --- */
+
+static void require(const char *value, const char *name, struct argp_state *state)
+{
+  if (value == NULL) {
+    argp_error(state, "--%s is missing", name);
+  }
+}
+
+static void check_options(const parsing *p, struct argp_state *state)
+{
+  const program_options *o = p->o;
+  if (p->command & (E | P)) {
+    require(o->data, "data FILE", state);
+  }
+  if (p->command & (E | P | S)) {
+    require(o->load, "load FILE", state);
+  }
+  if (p->command & S) {
+    require(o->batch_file, "batch FILE", state);
+    require(o->out, "out FILE", state);
+  }
+  if (p->command & I) {
+    require(o->save, "save FILE", state);
+  }
+  if ((p->command & Y) && o->rows == 0) {
+    argp_error(state, "--rows N is missing");
+  }
+  if (o->valid != NULL && o->valid_split > 0) {
+    argp_error(state, "--valid and --valid-split exclude each other");
+  }
+  if (o->data == NULL && o->valid != NULL) {
+    argp_error(state, "--valid needs --data");
+  }
+  if (o->cache != NULL && o->no_cache) {
+    argp_error(state, "--cache and --no-cache exclude each other");
+  }
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+  const parsing *p = state->input;
+  program_options *o = p->o;
+  if (parse_text(o, key, arg) || parse_count(o, key, arg, state)) {
+    return 0;
+  }
+  switch (key) {
+  case KEY_SPLIT:
+    o->valid_split = number(arg, 1, "valid-split", state);
+    return 0;
+  case KEY_LR:
+    o->lr = number(arg, HUGE_VAL, "lr", state);
+    return 0;
+  case KEY_SEED:
+    o->seed = seed_of(arg, state);
+    o->has_seed = 1;
+    return 0;
+  case KEY_NO_CACHE:
+    o->no_cache = 1;
+    return 0;
+  case KEY_QUIET:
+    o->quiet = 1;
+    return 0;
+  case KEY_JSON:
+    o->json = 1;
+    return 0;
+  case KEY_FUNNEL:
+    o->funnel = 1;
+    return 0;
+  case ARGP_KEY_ARG:
+    argp_error(state, "\"%s\" belongs to no option", arg);
+    return 0;
+  case ARGP_KEY_END:
+    check_options(p, state);
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const char *command_doc(program_command command)
+{
+  switch (command) {
+  case PROGRAM_TRAIN:
+    return "Trains on a data file and saves the weights. Ctrl-C finishes the step and saves.";
+  case PROGRAM_EVAL:
+    return "Prints loss and metrics on a data file.";
+  case PROGRAM_PREDICT:
+    return "Writes the outputs for each row of a data file as CSV.";
+  case PROGRAM_STEP:
+    return "Reads inputs and labels as tensors; writes outputs, loss, gradients (grad.NAME), all "
+           "before the first update, and the parameters after the updates.";
+  case PROGRAM_INIT:
+    return "Writes the model's first parameters.";
+  case PROGRAM_INFO:
+    return "Tells of inputs, outputs, parameters, optimizer and data format.";
+  case PROGRAM_SYNTH:
+    return "Writes made-up data that the model can learn from, in its own format.";
+  }
+  return "";
+}
+
+void program_parse(const rank_model *m, program_command command, const char *name, int argc,
+  char **argv, program_options *o)
+{
+  static char title[256]; /* argp keeps pointing at it */
+  struct argp_option options[MOST_OPTIONS] = {{0}};
+  int n = 0;
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    if (table[i].commands & (int)command) {
+      options[n++] = table[i].option;
+    }
+  }
+  snprintf(title, sizeof title, "%s %s", m->name, name);
+  argv[0] = title;
+  argp_err_exit_status = 2;
+  *o = (program_options){.patience = -1, .steps = -1};
+  parsing p = {o, command};
+  struct argp argp = {.options = options, .parser = parse_option, .doc = command_doc(command)};
+  argp_parse(&argp, argc, argv, 0, NULL, &p);
+  if (o->threads == 0) {
+    o->threads = program_processors();
+  }
+}

@@ -1,0 +1,279 @@
+/* program_train.c: the command `train`: data, weights and signals around rank_train. */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "program.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SYNTHETIC_ROWS = 20000 };
+
+static volatile int stop_signal; /* set by the handler, looked at between steps */
+
+static void on_signal(int number)
+{
+  stop_signal = number;
+}
+
+/* The first one asks politely; the second one is the system's. */
+static void catch_signals(void)
+{
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+  stop_signal = 0;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+}
+
+typedef struct trainer {
+  const rank_model *m;
+  program_options o;
+  rank_log log;
+  program_model model;
+  rank_data *data, *valid;
+  rank_rows train_rows, valid_rows;
+  rank_state best;
+  char save[512];
+  char made_up[64]; /* temporary file, "" when there is none */
+} trainer;
+
+/* --- data --- */
+
+static int make_data(trainer *t, rank_error *e)
+{
+  const char *folder = getenv("TMPDIR");
+  long rows = t->o.rows > 0 ? t->o.rows : SYNTHETIC_ROWS;
+  char count[32];
+  snprintf(t->made_up, sizeof t->made_up, "%.40s/rank-XXXXXX",
+    folder != NULL && folder[0] != '\0' && strlen(folder) <= 40 ? folder : "/tmp");
+  int fd = mkstemp(t->made_up);
+  FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+  if (out == NULL) {
+    int failed = rank_fail(e, "%s: cannot write made-up data: %s", t->made_up, strerror(errno));
+    t->made_up[0] = '\0';
+    return failed;
+  }
+  rank_log_line(&t->log, "no --data: training on %s rows of made-up data (see `%s synth')",
+    rank_count_text((double)rows, count), t->m->name);
+  rank_synth synth = {.rows = rows, .seed = 1};
+  rank_error why;
+  int failed = rank_synth_write(t->m, &synth, out, &why)
+                 ? rank_fail(e, "%s: %.900s", t->made_up, why.text)
+                 : 0;
+  if (fclose(out) != 0 && !failed) {
+    failed = rank_fail(e, "%s: cannot write: %s", t->made_up, strerror(errno));
+  }
+  t->o.data = t->made_up;
+  t->o.no_cache = 1;
+  t->o.valid_split = t->o.valid_split > 0 ? t->o.valid_split : 0.1;
+  return failed;
+}
+
+static int split_rows(trainer *t, rank_error *e)
+{
+  long n = rank_data_rows(t->data), held = 0;
+  if (t->valid != NULL) {
+    t->valid_rows = (rank_rows){t->valid, 0, rank_data_rows(t->valid)};
+  } else if (t->o.valid_split > 0) {
+    held = (long)((double)n * t->o.valid_split + 0.5);
+    t->valid_rows = (rank_rows){t->data, n - held, held};
+  }
+  t->train_rows = (rank_rows){t->data, 0, n - held};
+  if (t->train_rows.n == 0) {
+    return rank_fail(e, "%s: no rows to train on", t->o.data);
+  }
+  return (t->valid != NULL || t->o.valid_split > 0) && t->valid_rows.n == 0
+           ? rank_fail(e, "%s: no rows to validate on", t->valid != NULL ? t->o.valid : t->o.data)
+           : 0;
+}
+
+static int open_data(trainer *t, rank_error *e)
+{
+  if (t->o.data == NULL && make_data(t, e) != 0) {
+    return -1;
+  }
+  int fit = !rank_encoders_fitted(t->model.enc) || !t->model.loaded;
+  t->data = program_data(t->m, &t->o, t->model.enc, t->o.data, 1, fit, &t->log, e);
+  if (t->data == NULL) {
+    return -1;
+  }
+  if (t->o.valid != NULL) {
+    t->valid = program_data(t->m, &t->o, t->model.enc, t->o.valid, 1, 0, &t->log, e);
+    if (t->valid == NULL) {
+      return -1;
+    }
+  }
+  return split_rows(t, e);
+}
+
+/* --- weights --- */
+
+static int fill_model(trainer *t, rank_error *e)
+{
+  program_model *p = &t->model;
+  uint64_t seed = t->o.has_seed ? t->o.seed : (uint64_t)t->m->seed;
+  if (program_fill(p, t->m, 1, seed, (int)t->o.threads, e) != 0) {
+    return -1;
+  }
+  if (p->loaded && (t->o.has_seed || st_meta(&p->weights.file, "rank.seed") == NULL)) {
+    if (p->at.batches > 0 && p->at.seed != seed) {
+      return rank_fail(e,
+        "%s stands in the middle of an epoch begun with seed %llu: --seed %llu cannot "
+        "go on with it",
+        t->o.load, (unsigned long long)p->at.seed, (unsigned long long)seed);
+    }
+    p->at.seed = seed;
+    p->state.seed = seed;
+  }
+  return 0;
+}
+
+/* With validation and patience the best epoch is kept apart; a loaded file may have brought it. */
+static int fill_best(trainer *t, long patience, rank_error *e)
+{
+  program_model *p = &t->model;
+  if (t->valid_rows.n == 0 || patience == 0) {
+    p->at.best_epoch = 0;
+    p->at.best = (double)NAN;
+    return 0;
+  }
+  if (rank_state_new(&t->best, t->m, p->state.rows, 1, e) != 0) {
+    return -1;
+  }
+  rank_state_copy(&t->best, &p->state, t->m);
+  int found = p->loaded ? rank_weights_read_best(&p->weights, t->m, &t->best, e) : 0;
+  int is_best = p->at.best_epoch == p->at.epoch && p->at.batches == 0;
+  if (found == 0 && !is_best) {
+    p->at.best_epoch = 0;
+    p->at.best = (double)NAN;
+  }
+  return found < 0 ? -1 : 0;
+}
+
+/* --- the command --- */
+
+/* Better now than after hours of training. */
+static int check_writable(const char *path, rank_error *e)
+{
+  rank_file f;
+  if (rank_file_create(&f, path, e) != 0) {
+    return -1;
+  }
+  rank_file_discard(&f);
+  return 0;
+}
+
+static void say_start(trainer *t, long batch, long epochs)
+{
+  char rows[32], valid[32], params[32];
+  double n = 0;
+  for (int p = 0; p < t->m->nparams; p++) {
+    n += (double)rank_param_count(t->m, &t->model.state, p);
+  }
+  rank_count_text((double)t->train_rows.n, rows);
+  rank_count_text((double)t->valid_rows.n, valid);
+  rank_log_line(&t->log,
+    "%s: %s rows%s%s%s, %s parameters, %s, batch %ld, %ld epochs, %ld threads, seed %llu",
+    t->m->name, rows, t->valid_rows.n > 0 ? " (validating on " : "",
+    t->valid_rows.n > 0 ? valid : "", t->valid_rows.n > 0 ? ")" : "", rank_count_text(n, params),
+    t->m->optimizer, batch, epochs, t->o.threads, (unsigned long long)t->model.at.seed);
+  if (t->model.loaded) {
+    rank_log_line(&t->log, "going on after step %llu, epoch %ld%s",
+      (unsigned long long)t->model.state.step, t->model.at.epoch,
+      t->model.at.batches > 0 ? " and part of the next" : "");
+  }
+}
+
+static int report_end(trainer *t, const char *save, int result)
+{
+  if (result == 0) {
+    rank_log_line(&t->log, "saved to %s", save);
+    return 0;
+  }
+  int number = stop_signal;
+  char data[300] = "";
+  if (t->made_up[0] == '\0') {
+    snprintf(data, sizeof data, " --data %.280s", t->o.data);
+  }
+  rank_log_line(&t->log, "stopped by %s after step %llu; saved to %s",
+    number == SIGINT ? "SIGINT" : "SIGTERM", (unsigned long long)t->model.state.step, save);
+  rank_log_line(&t->log, "to go on: the same command with --load %s  (%s train%s --load %s ...)",
+    save, t->m->name, data, save);
+  return 128 + number;
+}
+
+static int run_training(trainer *t, rank_error *e)
+{
+  const rank_model *m = t->m;
+  const program_options *o = &t->o;
+  long patience = o->patience >= 0 ? o->patience : m->early_stopping;
+  const char *save = o->save != NULL ? o->save : t->save;
+  if (check_writable(save, e) != 0 || fill_model(t, e) != 0 || fill_best(t, patience, e) != 0) {
+    return -1;
+  }
+  rank_training training = {.m = m,
+    .s = &t->model.state,
+    .best = t->best.param != NULL ? &t->best : NULL,
+    .enc = t->model.enc,
+    .train = t->train_rows,
+    .valid = t->valid_rows,
+    .epochs = o->epochs > 0   ? o->epochs
+              : m->epochs > 0 ? m->epochs
+                              : 1,
+    .batch = o->batch > 0   ? o->batch
+             : m->batch > 0 ? m->batch
+                            : 128,
+    .patience = patience,
+    .log_every = o->log_every > 0 ? o->log_every : 100,
+    .threads = (int)o->threads,
+    .drop_last = m->drop_last,
+    .lr = o->lr > 0 ? o->lr : m->lr,
+    .save = save,
+    .log = &t->log,
+    .at = t->model.at,
+    .stop = &stop_signal};
+  say_start(t, training.batch, training.epochs);
+  if (training.at.epoch >= training.epochs) {
+    rank_log_line(&t->log,
+      "it has been trained for %ld epochs already; --epochs is their number in all",
+      training.at.epoch);
+  }
+  catch_signals();
+  int result = rank_train(&training, e);
+  return result < 0 ? -1 : report_end(t, save, result);
+}
+
+int program_train(const rank_model *m, const program_options *o)
+{
+  rank_error e = {{0}};
+  trainer t = {.m = m, .o = *o};
+  int code = -1;
+  snprintf(t.save, sizeof t.save, "%.480s.safetensors", m->name);
+  if (m->train == NULL || m->optimizer == NULL || m->optimizer[0] == '\0') {
+    rank_fail(&e, "this model has no `train' line: it only predicts");
+  } else if (rank_log_open(&t.log, o->quiet, o->log, o->load != NULL, &e) == 0) {
+    if (program_open(&t.model, m, o->load, &e) == 0 && open_data(&t, &e) == 0) {
+      code = run_training(&t, &e);
+    }
+    if (rank_log_close(&t.log, code < 0 ? NULL : &e) != 0 && code == 0) {
+      code = -1;
+    }
+  }
+  if (t.made_up[0] != '\0') {
+    unlink(t.made_up);
+  }
+  rank_data_close(t.data);
+  rank_data_close(t.valid);
+  if (t.best.param != NULL) {
+    rank_state_free(&t.best, m);
+  }
+  program_close(&t.model, m);
+  return code < 0 ? program_error(m, &e) : code;
+}

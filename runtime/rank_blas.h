@@ -1,0 +1,30 @@
+#ifndef RANK_BLAS_H
+#define RANK_BLAS_H
+
+/* Contractions of op-by-op code through OpenBLAS. The caller's threads each work on a chunk of the batch,
+ * so OpenBLAS itself must run on one thread. */
+
+#include "rank_vec.h"
+
+#include <cblas.h>
+
+/* C[m][n] = (add ? C : 0) + sum over k of A[m * a_m + k * a_k] B[k * ldb + n] */
+static inline void rank_blas(long m, long n, long k, const rank_real *a, long a_m, long a_k,
+  const rank_real *b, long ldb, rank_real *c, long ldc, int add)
+{
+  if (m == 0 || n == 0) {
+    return;
+  }
+  const enum CBLAS_TRANSPOSE trans = a_k == 1 ? CblasNoTrans : CblasTrans;
+  const int lda = (int)(a_k == 1 ? a_m : a_k);
+  const rank_real beta = add ? 1 : 0;
+#ifdef RANK_F64
+  cblas_dgemm(CblasRowMajor, trans, CblasNoTrans, (int)m, (int)n, (int)k, 1, a, lda, b, (int)ldb,
+    beta, c, (int)ldc);
+#else
+  cblas_sgemm(CblasRowMajor, trans, CblasNoTrans, (int)m, (int)n, (int)k, 1, a, lda, b, (int)ldb,
+    beta, c, (int)ldc);
+#endif
+}
+
+#endif

@@ -1,0 +1,176 @@
+#ifndef RANK_RUNTIME_H
+#define RANK_RUNTIME_H
+
+/* What the runtime's files share with each other and not with generated code: memory for parameters,
+ * weights files, evaluation, training, and how things are said to the user.
+ *
+ * Conventions: functions that can fail return 0 or -1 and fill a rank_error; nothing but the program
+ * (program*.c, log.c) prints, and nothing exits. */
+
+#include "metrics.h"
+#include "rank_data.h"
+#include "rank_error.h"
+#include "rank_model.h"
+#include "safetensors.h"
+
+#include <stdio.h>
+
+/* --- file.c: files that appear whole or not at all --- */
+
+typedef struct rank_file {
+  FILE *out;
+  char *path, *temp; /* temp NULL: written in place (a pipe, a device) */
+} rank_file;
+
+int rank_file_create(rank_file *f, const char *path, rank_error *e);
+int rank_file_commit(rank_file *f, rank_error *e); /* on failure the old file is as it was */
+void rank_file_discard(rank_file *f);
+
+/* --- state.c --- */
+
+/* Room for parameters, and optimizer state when `training`; rows[p] of each table. Zeroed. */
+int rank_state_new(
+  rank_state *s, const rank_model *m, const long *rows, int training, rank_error *e);
+void rank_state_free(rank_state *s, const rank_model *m); /* also of a zeroed one */
+/* Parameters by their initialisers and optimizer state by its own: depends on seed, names and shapes
+ * only. Sets step to 0 and seed. */
+void rank_state_init(rank_state *s, const rank_model *m, uint64_t seed, int threads);
+void rank_state_reset(rank_state *s, const rank_model *m); /* the optimizer state alone */
+void rank_state_copy(rank_state *to, const rank_state *from, const rank_model *m);
+/* Index of the first parameter that holds a NaN or an infinity, or -1. */
+int rank_state_bad(const rank_state *s, const rank_model *m);
+/* Rows of each parameter; those of learnt vocabularies from `enc` (NULL: leaves them 0). */
+int rank_state_rows(const rank_model *m, const rank_encoders *enc, long *rows, rank_error *e);
+size_t rank_param_count(const rank_model *m, const rank_state *s, int param); /* values */
+
+/* Standard normal quantile of u in (0, 1). */
+double rank_normal_quantile(double u);
+
+/* --- weights.c: a state and how far its training came, as a safetensors file --- */
+
+typedef struct rank_position { /* where training stands */
+  uint64_t seed;
+  long epoch;       /* epochs finished */
+  long batches;     /* steps done in the epoch under way */
+  long batch, rows; /* batch size and training rows of that epoch */
+  double loss_sum;  /* over the samples of that epoch so far */
+  double best;      /* score of the best epoch; NaN: none yet */
+  long best_epoch;  /* 0: none */
+} rank_position;
+
+typedef struct rank_weights {
+  st_file file;
+  int foreign; /* without our metadata: another program wrote it */
+} rank_weights;
+
+/* Opens and checks that it is this model's. */
+int rank_weights_open(rank_weights *w, const rank_model *m, const char *path, rank_error *e);
+void rank_weights_close(rank_weights *w);
+int rank_weights_encoders(const rank_weights *w, rank_encoders *enc, rank_error *e);
+/* Rows of learnt tables as the file has them, for those that are still 0. */
+int rank_weights_rows(const rank_weights *w, const rank_model *m, long *rows, rank_error *e);
+/* Fills parameters, step, seed and, when there is room for it, optimizer state (as initialised when the
+ * file has none). position may be NULL. */
+int rank_weights_read(const rank_weights *w, const rank_model *m, rank_state *s,
+  rank_position *position, rank_error *e);
+/* The best epoch's state, if the file has one beside the current: 1 read, 0 none, -1. */
+int rank_weights_read_best(
+  const rank_weights *w, const rank_model *m, rank_state *best, rank_error *e);
+/* best: NULL, or a second state to keep in the same file. */
+int rank_weights_save(const char *path, const rank_model *m, const rank_state *s,
+  const rank_state *best, const rank_encoders *enc, const rank_position *position, rank_error *e);
+
+/* --- check.c: rank_check_batch, and --- */
+
+const char *rank_status_text(rank_status status);
+/* What is wrong with a batch that a call refused with `status`. */
+void rank_explain_batch(
+  const rank_model *m, const rank_state *s, const rank_batch *b, rank_status status, rank_error *e);
+
+/* --- evaluate.c --- */
+
+typedef struct rank_work { /* working memory that grows when asked for more */
+  void *data;
+  size_t bytes;
+} rank_work;
+
+int rank_work_need(rank_work *w, size_t bytes, rank_error *e);
+void rank_work_free(rank_work *w);
+
+typedef struct rank_score {
+  char name[120]; /* "auc(ctr, click)", "recall(u, a; k = 10)" */
+  double value;   /* NaN: not defined on this data */
+} rank_score;
+
+typedef struct rank_scores {
+  long rows;
+  double loss;
+  int n;
+  rank_score *score;
+} rank_scores;
+
+typedef struct rank_rows { /* some rows of some data */
+  const rank_data *data;
+  long first, n;
+} rank_rows;
+
+/* Loss and metrics over rows. `stop` (may be NULL): gives up with 1 as soon as it is not 0. */
+int rank_evaluate(const rank_model *m, const rank_state *s, rank_rows rows, long batch, int threads,
+  const volatile int *stop, rank_scores *scores, rank_error *e);
+void rank_scores_free(rank_scores *scores);
+/* The number to compare epochs by, larger is better: the first metric's first value, else the loss. */
+double rank_scores_rank(const rank_model *m, const rank_scores *scores);
+
+/* --- log.c --- */
+
+typedef struct rank_log {
+  int quiet, bar; /* bar: standard error is a terminal */
+  int shown;      /* a bar stands on the line */
+  double last;    /* when it was drawn */
+  FILE *json;     /* NULL: none */
+} rank_log;
+
+double rank_now(void); /* seconds, monotonic */
+int rank_log_open(rank_log *l, int quiet, const char *json_path, int append, rank_error *e);
+int rank_log_close(rank_log *l, rank_error *e);
+/* A line on standard output (not when quiet). */
+__attribute__((format(printf, 2, 3))) void rank_log_line(rank_log *l, const char *format, ...);
+/* Shows how far something is, on standard error: a bar on a terminal, else a line every half minute. */
+void rank_log_progress(rank_log *l, double fraction, const char *text);
+void rank_log_clear(rank_log *l);
+void rank_json_string(FILE *out, const char *text);
+void rank_json_number(FILE *out, double x); /* null when not finite */
+void rank_json_scores(FILE *out, const rank_scores *scores);
+const char *rank_count_text(double x, char text[32]); /* 1,234,567 */
+
+/* --- train.c --- */
+
+typedef struct rank_training {
+  const rank_model *m;
+  rank_state *s;
+  rank_state *best; /* room for the best epoch's state, or NULL: the last is kept */
+  const rank_encoders *enc;
+  rank_rows train, valid; /* valid.n == 0: none */
+  long epochs, batch, patience, log_every;
+  int threads, drop_last;
+  double lr;
+  const char *save; /* NULL: not saved */
+  rank_log *log;
+  rank_position at;
+  const volatile int *stop; /* a signal's number asks to stop after the step */
+} rank_training;
+
+/* 0: finished and saved; 1: stopped by *stop and saved; -1. */
+int rank_train(rank_training *t, rank_error *e);
+
+/* --- synth.c --- */
+
+typedef struct rank_synth {
+  long rows;
+  uint64_t seed;
+  int funnel;
+} rank_synth;
+
+int rank_synth_write(const rank_model *m, const rank_synth *o, FILE *out, rank_error *e);
+
+#endif

@@ -1,0 +1,57 @@
+#ifndef RANK_VEC_H
+#define RANK_VEC_H
+
+/* Vectors of numbers, by the compilers' vector extension: RANK_VL lanes of rank_real, as wide as the
+ * instruction set that the file is compiled for. Infix arithmetic works on them as on scalars, so the
+ * same generated text serves both; loads and stores need no alignment. */
+
+#include "rank_model.h"
+
+#if defined(__AVX512F__)
+#define RANK_VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define RANK_VECTOR_BYTES 32
+#else
+#define RANK_VECTOR_BYTES 16
+#endif
+
+#ifdef RANK_F64
+#define RANK_VL (RANK_VECTOR_BYTES / 8)
+typedef int64_t rank_int;
+#else
+#define RANK_VL (RANK_VECTOR_BYTES / 4)
+typedef int32_t rank_int;
+#endif
+
+typedef rank_real rank_vec __attribute__((vector_size(RANK_VECTOR_BYTES)));
+typedef rank_int rank_ivec __attribute__((vector_size(RANK_VECTOR_BYTES)));
+typedef rank_real rank_vec_u __attribute__((vector_size(RANK_VECTOR_BYTES), aligned(4), may_alias));
+
+/* Rows of buffers that kernels write are padded to this many numbers: the widest vector. */
+#define RANK_PAD 16
+
+#define RANK_INLINE static inline __attribute__((always_inline, unused))
+
+RANK_INLINE rank_vec rank_load(const rank_real *p)
+{
+  return *(const rank_vec_u *)p;
+}
+
+RANK_INLINE void rank_store(rank_real *p, rank_vec x)
+{
+  *(rank_vec_u *)p = x;
+}
+
+RANK_INLINE rank_vec rank_splat(rank_real x)
+{
+  return x - (rank_vec){0};
+}
+
+/* Full unrolling of loops with constant bounds, so that arrays of vectors live in registers. */
+#ifdef __clang__
+#define RANK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define RANK_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#endif

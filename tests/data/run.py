@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Trains a model on each real data set and checks the area under the curve on its test part.
+
+    run.py RANKC [--data FOLDER] [NAME ...]
+
+For each data set: split its files as its SOURCE.md says, build the .rank model of this folder,
+train, evaluate on the test part, and compare with the floor in the table below. A data set that is
+not there is skipped with a message. The work folder (--work) keeps the splits and the programs.
+"""
+import argparse
+import csv
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def read_csv(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    return rows[0], rows[1:]
+
+
+def write_csv(path, header, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def split_csv(source, work, test):
+    """Splits a CSV file with a header; test(i) says whether row i is for testing."""
+    header, rows = read_csv(source)
+    write_csv(work / "train.csv", header, [row for i, row in enumerate(rows) if not test(i)])
+    write_csv(work / "test.csv", header, [row for i, row in enumerate(rows) if test(i)])
+    return work / "train.csv", work / "test.csv"
+
+
+def criteo(source, work):
+    """As shipped; the small files dev and test together are the test part."""
+    rest = [(source / name).read_bytes() for name in ("dev.csv", "test.csv")]
+    (work / "test.tsv").write_bytes(b"".join(rest))
+    return source / "train.csv", work / "test.tsv"
+
+
+def avazu(source, work):
+    return split_csv(source / "avazu-ctr-prediction_train_1w.csv", work, lambda i: i >= 8000)
+
+
+def frappe(source, work):
+    """The published train file is not there: validation serves as train."""
+    return source / "frappe.validation.libfm", source / "frappe.test.libfm"
+
+
+def movielens(source, work):
+    """Ratings joined with user and film; the first 80 % by time train; 4 and 5 stars are liked."""
+    def lines(name, separator):
+        text = (source / name).read_text(encoding="latin-1")
+        return [line.split(separator) for line in text.splitlines() if line]
+    genres = [name for name, _ in lines("u.genre", "|")]
+    users = {row[0]: row for row in lines("u.user", "|")}
+    films = {row[0]: "|".join(genre for genre, flag in zip(genres, row[5:]) if flag == "1")
+             for row in lines("u.item", "|")}
+    rows = []
+    for user, film, stars, time in sorted(lines("u.data", "\t"), key=lambda row: int(row[3])):
+        _, age, gender, occupation, _ = users[user]
+        liked = int(int(stars) >= 4)
+        rows.append([user, film, int(age) // 10, gender, occupation, films[film], liked])
+    header = ["user", "film", "age", "gender", "occupation", "genres", "liked"]
+    cut = len(rows) * 8 // 10
+    write_csv(work / "train.csv", header, rows[:cut])
+    write_csv(work / "test.csv", header, rows[cut:])
+    return work / "train.csv", work / "test.csv"
+
+
+def taobao(source, work):
+    """Ranked by time, every fifth row is for testing."""
+    path = source / "taobao_data_sample_1w.csv"
+    header, rows = read_csv(path)
+    time = header.index("time_stamp")
+    order = sorted(range(len(rows)), key=lambda i: int(rows[i][time]))
+    tested = {i for rank, i in enumerate(order) if rank % 5 == 0}
+    return split_csv(path, work, tested.__contains__)
+
+
+def hillstrom(source, work):
+    return split_csv(source / "hillstrom_rows_1_48000.csv", work, lambda i: i >= 36000)
+
+
+# data set, how to split it, the model, the least each auc of the model's metrics may be
+SETS = {
+    "criteo": ("criteo-kaggle-8k", criteo, "criteo_fm", [0.705]),
+    "avazu": ("avazu-10k", avazu, "avazu_fm", [0.72]),
+    "frappe": ("frappe", frappe, "frappe_fm", [0.935]),
+    "movielens": ("ml-100k", movielens, "movielens_fm", [0.695]),
+    "taobao": ("taobao-ad-10k", taobao, "taobao_din", [0.60]),
+    "hillstrom": ("hillstrom-48k", hillstrom, "hillstrom_esmm", [0.645, 0.62]),
+}
+
+
+def run(*command):
+    command = [str(part) for part in command]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr.strip()}")
+    return done.stdout
+
+
+def measure(options, name, work):
+    """The test AUCs of one data set, in the order of the model's metrics."""
+    folder, split, model, _ = SETS[name]
+    work.mkdir(parents=True, exist_ok=True)
+    train, test = split(options.data / folder, work)
+    run(options.rankc, "build", HERE / f"{model}.rank", "-o", work)
+    seed = ["--seed", str(options.seed)] if options.seed is not None else []
+    run(work / model, "train", "--data", train, "--save", work / "weights.st", *seed)
+    text = run(work / model, "eval", "--data", test, "--load", work / "weights.st")
+    return [float(value) for value in re.findall(r"(?i)\bauc\b[^\n]*?[\s=:]+([01]\.\d+)", text)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Train and test on the real data sets.")
+    parser.add_argument("rankc", type=Path, help="path of the rankc program")
+    parser.add_argument("names", nargs="*", choices=[[], *SETS], help="data sets (default: all)")
+    parser.add_argument("--data", type=Path, default=HERE.parents[2] / "shared" / "data")
+    parser.add_argument("--work", type=Path, help="keep splits and programs in this folder")
+    parser.add_argument("--seed", type=int, help="instead of the models' own seed")
+    options = parser.parse_args()
+    options.rankc = options.rankc.resolve()
+    failed = False
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in options.names or SETS:
+            folder, _, model, floors = SETS[name]
+            if not (options.data / folder).is_dir():
+                print(f"{name}: skipped, {options.data / folder} is not there")
+                continue
+            try:
+                found = measure(options, name, (options.work or Path(temporary)) / name)
+            except RuntimeError as error:
+                print(f"{name}: FAILED: {error}")
+                failed = True
+                continue
+            good = len(found) == len(floors) and all(a >= b for a, b in zip(found, floors))
+            failed |= not good
+            print(f"{name}: {model}: test AUC {', '.join(f'{auc:.4f}' for auc in found)}; wanted "
+                  f"{', '.join(map(str, floors))}: {'ok' if good else 'FAILED'}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+/* compare_tensors.c: are two files of tensors the same up to rounding?
+ *   compare_tensors WANTED.st GOT.st LIMIT
+ *
+ * The error of a tensor is the norm of the difference over the norm of what is wanted. A gradient that
+ * is 0 by mathematics (a bias under a softmax) is rounding noise everywhere: gradients are measured
+ * against no less than a millionth of the whole gradient, or of one. What such noise does to a
+ * parameter through an optimizer that divides by the gradient's size is not an error either. */
+
+#include "../../runtime/safetensors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double noise = 1e-6;
+
+static double *values(const st_file *f, const st_tensor *t, rank_error *e)
+{
+  double *x = calloc((size_t)t->count + 1, sizeof *x);
+  if (!x || st_read_reals(f, t, x, e) != 0) {
+    fprintf(stderr, "compare_tensors: %s: %s\n", f->path, x ? e->text : "no memory");
+    exit(2);
+  }
+  return x;
+}
+
+static double norm(const double *x, const double *y, int64_t n)
+{
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) {
+    double d = y ? x[i] - y[i] : x[i];
+    sum += x[i] == (y ? y[i] : 0) ? 0 : d * d; /* infinities that agree */
+  }
+  return sqrt(sum);
+}
+
+static int is_gradient(const st_tensor *t)
+{
+  return strncmp(t->name, "grad.", 5) == 0;
+}
+
+/* Norm over all gradients of a file. */
+static double whole_gradient(const st_file *f, rank_error *e)
+{
+  double sum = 0;
+  for (int i = 0; i < f->ntensors; i++) {
+    if (is_gradient(&f->tensors[i])) {
+      double *x = values(f, &f->tensors[i], e);
+      sum += pow(norm(x, NULL, f->tensors[i].count), 2);
+      free(x);
+    }
+  }
+  return sqrt(sum);
+}
+
+/* Norm of a parameter's gradient; infinite for what is no parameter. */
+static double gradient_of(const st_file *f, const st_tensor *t, rank_error *e)
+{
+  char name[512];
+  snprintf(name, sizeof name, "grad.%s", t->name);
+  const st_tensor *grad = st_find(f, name);
+  if (!grad) {
+    return HUGE_VAL;
+  }
+  double *x = values(f, grad, e);
+  double size = norm(x, NULL, grad->count);
+  free(x);
+  return size;
+}
+
+static double difference(
+  const st_file *wanted, const st_tensor *t, const st_file *got, double whole, rank_error *e)
+{
+  const st_tensor *other = st_find(got, t->name);
+  if (!other || other->count != t->count) {
+    return HUGE_VAL;
+  }
+  double *x = values(wanted, t, e), *y = values(got, other, e);
+  double scale = norm(x, NULL, t->count), far = norm(x, y, t->count);
+  if (is_gradient(t)) {
+    scale = fmax(scale, noise * whole);
+  } else if (gradient_of(wanted, t, e) < noise * whole) {
+    far = isfinite(far) ? 0 : far;
+  }
+  free(x);
+  free(y);
+  return scale > 0 ? far / scale : far;
+}
+
+int main(int argc, char **argv)
+{
+  st_file wanted = {0}, got = {0};
+  rank_error e = {0};
+  if (argc != 4) {
+    fprintf(stderr, "usage: compare_tensors WANTED.st GOT.st LIMIT\n");
+    return 2;
+  }
+  if (st_open(&wanted, argv[1], &e) != 0 || st_open(&got, argv[2], &e) != 0) {
+    fprintf(stderr, "compare_tensors: %s\n", e.text);
+    return 2;
+  }
+  double limit = strtod(argv[3], NULL), worst = 0;
+  double whole = fmax(whole_gradient(&wanted, &e), 1);
+  int wrong = 0;
+  for (int i = 0; i < wanted.ntensors; i++) {
+    double error = difference(&wanted, &wanted.tensors[i], &got, whole, &e);
+    worst = error > worst ? error : worst;
+    if (!(error <= limit)) {
+      printf("  %s differs by %.2e\n", wanted.tensors[i].name, error);
+      wrong++;
+    }
+  }
+  printf("%d tensors, %d wrong, largest difference %.1e\n", wanted.ntensors, wrong, worst);
+  st_close(&wanted);
+  st_close(&got);
+  return wrong > 0;
+}
