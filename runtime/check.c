@@ -68,29 +68,45 @@ static long learnt_size(const rank_model *m, const rank_state *s, int input)
   return INT32_MAX;
 }
 
-/* The row of the first bad id, or -1. */
-static long check_ids(
-  const rank_model *m, const rank_state *s, int input, const int32_t *id, long rows)
+/* The ids [low, high) that may stand at a position of a row. */
+static void id_range(
+  const rank_model *m, const rank_state *s, int input, long position, int32_t *low, int32_t *high)
 {
   const rank_input *in = &m->inputs[input];
   int learnt = in->nvocab == 0;
   for (int v = 0; v < in->nvocab; v++) {
     learnt |= in->vocab[v] == 0;
   }
-  if (in->nvocab <= 1 || learnt) {
-    long size = learnt ? learnt_size(m, s, input) : in->vocab[0];
-    int32_t high = size > INT32_MAX ? INT32_MAX : (int32_t)size;
-    long at = first_bad_id(id, rows * in->width, 0, high, 1);
+  long from = 0, to = in->nvocab > 0 ? in->vocab[0] : 0;
+  if (learnt) {
+    to = learnt_size(m, s, input);
+  } else if (in->nvocab > 1) { /* one vocabulary after another */
+    for (long v = 0; v < position; v++) {
+      from += in->vocab[v];
+    }
+    to = from + in->vocab[position];
+  }
+  *low = (int32_t)from;
+  *high = to > INT32_MAX ? INT32_MAX : (int32_t)to;
+}
+
+/* The row of the first bad id, or -1. */
+static long check_ids(
+  const rank_model *m, const rank_state *s, int input, const int32_t *id, long rows)
+{
+  const rank_input *in = &m->inputs[input];
+  int32_t low, high;
+  if (in->nvocab <= 1) {
+    id_range(m, s, input, 0, &low, &high);
+    long at = first_bad_id(id, rows * in->width, low, high, 1);
     return at < 0 ? -1 : at / in->width;
   }
-  long low = 0;
-  for (int v = 0; v < in->nvocab; v++) { /* position v has ids low .. low + its size */
-    long high = low + in->vocab[v];
-    long at = first_bad_id(id + v, rows, (int32_t)low, (int32_t)high, in->width);
+  for (long v = 0; v < in->width; v++) {
+    id_range(m, s, input, v, &low, &high);
+    long at = first_bad_id(id + v, rows, low, high, in->width);
     if (at >= 0) {
       return at;
     }
-    low = high;
   }
   return -1;
 }
@@ -111,8 +127,13 @@ static long sample_of(const rank_model *m, const rank_batch *b, int input, long 
   return low;
 }
 
-/* The row of the input's first bad value and its kind. */
-static rank_status check_input(
+rank_status rank_check_lists(const rank_model *m, const rank_batch *b, int dim, long *at)
+{
+  *at = has_offsets(b, dim) ? check_offsets(b->offset[dim], b->n, m->dims[dim].max) : 0;
+  return *at >= 0 ? RANK_BAD_LENGTH : RANK_OK;
+}
+
+rank_status rank_check_input(
   const rank_model *m, const rank_state *s, const rank_batch *b, int input, long *at)
 {
   const rank_input *in = &m->inputs[input];
@@ -146,21 +167,14 @@ rank_status rank_check_batch(
   if (b->n < 0) {
     return RANK_BAD_LENGTH;
   }
-  if (b->n == 0) {
-    return RANK_OK;
-  }
-  for (int i = 0; i < m->ninputs; i++) {
+  for (int i = 0; b->n > 0 && i < m->ninputs; i++) {
     const rank_input *in = &m->inputs[i];
-    int absent = in->label && (!labels || b->input[i] == NULL);
-    *what = i;
-    if (in->dim >= 0 && !(in->label && !labels)) {
-      *at =
-        has_offsets(b, in->dim) ? check_offsets(b->offset[in->dim], b->n, m->dims[in->dim].max) : 0;
-      if (*at >= 0) {
-        return RANK_BAD_LENGTH;
-      }
+    if (in->label && !labels) {
+      continue;
     }
-    rank_status status = absent && !labels ? RANK_OK : check_input(m, s, b, i, at);
+    *what = i;
+    rank_status status = in->dim >= 0 ? rank_check_lists(m, b, in->dim, at) : RANK_OK;
+    status = status == RANK_OK ? rank_check_input(m, s, b, i, at) : status;
     if (status != RANK_OK) {
       return status;
     }
@@ -168,6 +182,66 @@ rank_status rank_check_batch(
   *what = 0;
   *at = 0;
   return RANK_OK;
+}
+
+/* --- what is wrong, in words --- */
+
+void rank_explain_lists(const rank_model *m, const rank_batch *b, int dim, long at, rank_error *e)
+{
+  const rank_dim *d = &m->dims[dim];
+  if (!has_offsets(b, dim)) {
+    rank_fail(e, "axis %s: no offsets", d->name);
+    return;
+  }
+  const int32_t *offset = b->offset[dim];
+  int64_t length = (int64_t)offset[at + 1] - offset[at];
+  if (offset[0] != 0) {
+    rank_fail(e, "axis %s: the first offset is %d, wanted 0", d->name, (int)offset[0]);
+  } else if (length < 0) {
+    rank_fail(e, "axis %s, row %ld: the list ends before it begins (%d after %d)", d->name, at,
+      (int)offset[at + 1], (int)offset[at]);
+  } else {
+    rank_fail(e, "axis %s, row %ld: a list of %lld, but the longest may be %ld", d->name, at,
+      (long long)length, d->max);
+  }
+}
+
+static void explain_id(const rank_model *m, const rank_state *s, int input, long row,
+  const int32_t *id, long n, rank_error *e)
+{
+  const rank_input *in = &m->inputs[input];
+  for (long i = 0; i < n; i++) {
+    int32_t low, high;
+    id_range(m, s, input, i % in->width, &low, &high);
+    if (id[i] < low || id[i] >= high) {
+      rank_fail(e, "input %s, row %ld: id %d, but %s from %d to %d", in->name, row, (int)id[i],
+        in->nvocab > 1 ? "at its position they go" : "ids go", (int)low, (int)high - 1);
+      return;
+    }
+  }
+}
+
+void rank_explain_input(
+  const rank_model *m, const rank_state *s, const rank_batch *b, int input, long at, rank_error *e)
+{
+  const rank_input *in = &m->inputs[input];
+  if (b->input[input] == NULL) {
+    rank_fail(e, "input %s: not given (NULL)", in->name);
+    return;
+  }
+  long first = in->dim < 0 ? at : b->offset[in->dim][at];
+  long n = in->dim < 0 ? in->width : (b->offset[in->dim][at + 1] - first) * in->width;
+  first *= in->width;
+  if (in->is_id) {
+    explain_id(m, s, input, at, (const int32_t *)b->input[input] + first, n, e);
+    return;
+  }
+  const rank_real *x = (const rank_real *)b->input[input] + first;
+  long i = 0;
+  while (i < n - 1 && x[i] - x[i] == 0) {
+    i++;
+  }
+  rank_fail(e, "input %s, row %ld: value %ld is %g", in->name, at, i, (double)x[i]);
 }
 
 const char *rank_status_text(rank_status status)
@@ -195,10 +269,11 @@ void rank_explain_batch(
   int what = 0;
   long at = 0;
   rank_status found = rank_check_batch(m, s, b, 1, &what, &at);
-  if (found == RANK_OK || m->ninputs == 0) {
+  if (found == RANK_OK || b->n < 0) {
     rank_fail(e, "%s", rank_status_text(status));
+  } else if (found == RANK_BAD_LENGTH) {
+    rank_explain_lists(m, b, m->inputs[what].dim, at, e);
   } else {
-    rank_fail(e, "input %s, sample %ld of the batch: %s", m->inputs[what].name, at,
-      rank_status_text(found));
+    rank_explain_input(m, s, b, what, at, e);
   }
 }

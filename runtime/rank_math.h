@@ -164,6 +164,26 @@ RANK_INLINE rank_vec rank_pow_v(rank_vec x, rank_vec y)
 #define rank_ne(x, y) RANK_BY_TYPE(ne, x)(x, y)
 #define rank_where(c, x, y) RANK_BY_TYPE(where, c)(c, x, y)
 
+/* x where it is positive, else 0; and y where x is positive, else 0, which is the gradient of the first. */
+RANK_INLINE rank_real rank_relu_s(rank_real x)
+{
+  return x > 0 ? x : 0;
+}
+RANK_INLINE rank_vec rank_relu_v(rank_vec x)
+{
+  return (rank_vec)((rank_ivec)(x > (rank_vec){0}) & (rank_ivec)x);
+}
+RANK_INLINE rank_real rank_gate_s(rank_real x, rank_real y)
+{
+  return x > 0 ? y : 0;
+}
+RANK_INLINE rank_vec rank_gate_v(rank_vec x, rank_vec y)
+{
+  return (rank_vec)((rank_ivec)(x > (rank_vec){0}) & (rank_ivec)y);
+}
+#define rank_relu(x) RANK_BY_TYPE(relu, x)(x)
+#define rank_gate(x, y) RANK_BY_TYPE(gate, x)(x, y)
+
 /* The sum of a vector's lanes, in a fixed order. */
 RANK_INLINE rank_real rank_lanes(rank_vec x)
 {

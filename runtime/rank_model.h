@@ -45,8 +45,9 @@ typedef struct rank_encoding {
   int nbuckets;
   int vocab_min; /* vocabulary: fewer occurrences are unknown */
   double missing;
-  unsigned char has_missing; /* else an empty field is an error, or id 0 with hash, vocab, buckets */
-  unsigned char log1p;       /* sign(x) log(1 + |x|) */
+  unsigned char
+    has_missing;       /* else an empty field is an error, or id 0 with hash, vocab, buckets */
+  unsigned char log1p; /* sign(x) log(1 + |x|) */
   unsigned char standardize; /* (x - mean) / sd per column, learnt from the training data */
   unsigned char hash;        /* id = 2 + hash(bytes) % (size - 2); empty: 0 */
   unsigned char vocab;       /* id by learnt vocabulary: 0 missing, 1 unknown, 2.. */
@@ -106,7 +107,8 @@ typedef struct rank_metric {
 
 /* A batch of n samples. input[i]: rows of input i back to back ([rows][width], int32_t or rank_real);
  * rows = n, or offset[dim][n] for a ragged input. offset[d]: n + 1 numbers, the first is 0. Labels may
- * be NULL where they are not needed. */
+ * be NULL where they are not needed. Without arrays (input and offset NULL) it only says how large a
+ * batch is: working memory can be measured for it, with every list at its longest. */
 typedef struct rank_batch {
   long n;
   const void *const *input;
@@ -120,6 +122,8 @@ typedef struct rank_state {
   long *rows;    /* of each param: tables have theirs, dense ones 1 */
   uint64_t step; /* training steps done: Adam's t is step + 1 during the next */
   uint64_t seed; /* of the random numbers inside the model (dropout) */
+  void
+    *prepared; /* what predict needs of the parameters in another form; NULL: made in every call */
 } rank_state;
 
 typedef struct rank_step {

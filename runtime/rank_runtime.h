@@ -76,6 +76,9 @@ int rank_weights_read(const rank_weights *w, const rank_model *m, rank_state *s,
 /* The best epoch's state, if the file has one beside the current: 1 read, 0 none, -1. */
 int rank_weights_read_best(
   const rank_weights *w, const rank_model *m, rank_state *best, rank_error *e);
+/* The tensor of a parameter, which has `rows` rows; NULL when there is none that fits. */
+const st_tensor *rank_weights_find(
+  const rank_weights *w, const rank_model *m, int param, long rows, rank_error *e);
 /* best: NULL, or a second state to keep in the same file. */
 int rank_weights_save(const char *path, const rank_model *m, const rank_state *s,
   const rank_state *best, const rank_encoders *enc, const rank_position *position, rank_error *e);
@@ -83,6 +86,14 @@ int rank_weights_save(const char *path, const rank_model *m, const rank_state *s
 /* --- check.c: rank_check_batch, and --- */
 
 const char *rank_status_text(rank_status status);
+/* Parts of it: the offsets of a ragged axis; the values of an input whose offsets are good. *at gets the
+ * row. And what to say when they are not good. */
+rank_status rank_check_lists(const rank_model *m, const rank_batch *b, int dim, long *at);
+rank_status rank_check_input(
+  const rank_model *m, const rank_state *s, const rank_batch *b, int input, long *at);
+void rank_explain_lists(const rank_model *m, const rank_batch *b, int dim, long at, rank_error *e);
+void rank_explain_input(
+  const rank_model *m, const rank_state *s, const rank_batch *b, int input, long at, rank_error *e);
 /* What is wrong with a batch that a call refused with `status`. */
 void rank_explain_batch(
   const rank_model *m, const rank_state *s, const rank_batch *b, rank_status status, rank_error *e);

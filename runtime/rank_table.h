@@ -29,6 +29,12 @@ static inline void *rank_carve(char *base, size_t *used, size_t bytes)
   return base ? base + at : NULL;
 }
 
+/* Rows of a ragged axis in a batch; as many as may be when the batch has no arrays. */
+static inline long rank_rows(const rank_batch *b, int dim, long max)
+{
+  return !b->offset ? b->n * max : b->n > 0 ? b->offset[dim][b->n] : 0;
+}
+
 static inline long rank_lookups_cells(long n)
 {
   long cells = 16;
@@ -50,6 +56,16 @@ static inline void rank_lookups_carve(
   r->first = rank_carve(work, used, sizeof(int32_t) * n * (size_t)parts);
   r->cell = rank_carve(work, used, sizeof(int32_t) * 2 * (size_t)r->cells * (size_t)parts);
   r->d = rank_carve(work, used, sizeof(rank_real) * (n * (size_t)width + 64));
+}
+
+/* Gradient rows of another table that is looked up by the same ids: grouped with it. */
+static inline void rank_lookups_share(
+  rank_lookups *r, const rank_lookups *leader, long width, char *work, size_t *used)
+{
+  *r = *leader;
+  r->width = width;
+  r->norm = rank_carve(work, used, sizeof(double) * (size_t)r->n);
+  r->d = rank_carve(work, used, sizeof(rank_real) * ((size_t)r->n * (size_t)width + 64));
 }
 
 /* Chains the lookups whose ids part `part` of `parts` owns; *first lists the chains' heads in order of

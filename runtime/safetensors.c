@@ -259,12 +259,15 @@ static int read_tensor(const st_file *f, const st_tensor *t, const sink *s, rank
   return failed;
 }
 
+int st_verify(const st_file *f, const st_tensor *t, const void *bytes, rank_error *e)
+{
+  return check_sum(f, t, XXH64(bytes, (size_t)t->bytes, 0), e);
+}
+
 /* The usual case has nothing to convert. */
 static int read_straight(const st_file *f, const st_tensor *t, void *out, rank_error *e)
 {
-  return read_at(f, out, t->bytes, t->at, e) != 0
-           ? -1
-           : check_sum(f, t, XXH64(out, (size_t)t->bytes, 0), e);
+  return read_at(f, out, t->bytes, t->at, e) != 0 ? -1 : st_verify(f, t, out, e);
 }
 
 int st_read_reals(const st_file *f, const st_tensor *t, rank_real *out, rank_error *e)

@@ -61,6 +61,9 @@ const char *st_meta(const st_file *f, const char *key);       /* NULL: not there
 int st_read_reals(const st_file *f, const st_tensor *t, rank_real *out, rank_error *e);
 int st_read_ints(const st_file *f, const st_tensor *t, int64_t *out, rank_error *e);
 
+/* Whether `bytes`, the tensor's as someone else read or mapped them, are what was written. */
+int st_verify(const st_file *f, const st_tensor *t, const void *bytes, rank_error *e);
+
 /* Whether two shapes are the same but for axes of extent 1 ([1, 80] is [80]; [1] is a scalar). */
 int st_shape_fits(const int64_t *a, int na, const int64_t *b, int nb);
 /* "[2000, 32]" into text (cut at `room`); returns text. */

@@ -64,6 +64,12 @@ static const st_tensor *find_param(
   return t;
 }
 
+const st_tensor *rank_weights_find(
+  const rank_weights *w, const rank_model *m, int param, long rows, rank_error *e)
+{
+  return find_param(w, m, param, -1, 0, rows, e);
+}
+
 /* --- opening --- */
 
 int rank_weights_open(rank_weights *w, const rank_model *m, const char *path, rank_error *e)
@@ -106,6 +112,11 @@ int rank_weights_encoders(const rank_weights *w, rank_encoders *enc, rank_error 
   return 0;
 }
 
+static int vocabulary_of(const rank_model *m, int input)
+{
+  return m->inputs[input].same_as >= 0 ? m->inputs[input].same_as : input;
+}
+
 int rank_weights_rows(const rank_weights *w, const rank_model *m, long *rows, rank_error *e)
 {
   for (int p = 0; p < m->nparams; p++) {
@@ -118,6 +129,13 @@ int rank_weights_rows(const rank_weights *w, const rank_model *m, long *rows, ra
       return rank_fail(e, "%s: no tensor %s with a row for each id", w->file.path, param->name);
     }
     rows[p] = (long)t->shape[0];
+    for (int q = 0; q < p; q++) { /* one vocabulary, one size: ids are checked against it alone */
+      if (m->params[q].vocab_of >= 0 && rows[q] != rows[p] &&
+          vocabulary_of(m, m->params[q].vocab_of) == vocabulary_of(m, param->vocab_of)) {
+        return rank_fail(e, "%s: tables %s and %s share a vocabulary, but have %ld and %ld rows",
+          w->file.path, m->params[q].name, param->name, rows[q], rows[p]);
+      }
+    }
   }
   return 0;
 }

@@ -27,7 +27,7 @@ expect 0 'Usage: rankc COMMAND' "$rankc" help
 expect 2 "no command 'chekc'" "$rankc" chekc
 expect 0 '^rankc [0-9]+\.[0-9]+\.[0-9]+$' "$rankc" version
 expect 0 '^rankc [0-9]+\.[0-9]+\.[0-9]+$' "$rankc" --version
-for command in check dump emit build run explain interpret ops; do
+for command in check dump emit build run explain bench interpret ops; do
   expect 0 "Usage: rankc $command" "$rankc" "$command" --help
 done
 expect 0 'CONST.*a number' "$rankc" ops
@@ -38,7 +38,7 @@ expect 2 'too many arguments' "$rankc" check a.rank b.rank
 expect 2 'cannot open' "$rankc" check "$work/none.rank"
 expect 2 'is not NAME=N' "$rankc" check --dim D models/lr.rank
 expect 2 'whole number' "$rankc" check --dim D=many models/lr.rank
-expect 2 'neither off nor all' "$rankc" build --fuse=some models/lr.rank
+expect 2 'none of off, loops, tiles, all' "$rankc" build --fuse=some models/lr.rank
 expect 2 "no pass 'nothing'" "$rankc" dump models/lr.rank --after=nothing
 expect 0 '^grad ' "$rankc" dump --passes
 expect 0 '# after check' "$rankc" dump models/lr.rank

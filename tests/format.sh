@@ -6,7 +6,7 @@ format=$(command -v clang-format-14 || command -v clang-format) || {
   echo "no clang-format" >&2
   exit 77
 }
-files=$(find compiler runtime tests generated -name '*.[ch]' | sort)
+files=$(find compiler runtime tests generated -name '*.[ch]' | LC_ALL=C sort)
 if [ "${1:-}" = --refresh ]; then
   $format -i $files
 else

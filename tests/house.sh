@@ -23,6 +23,9 @@ for f in tests/unit/test_*.c; do
   name=${f#tests/unit/test_}
   grep -q "^rankc_unit(${name%.c} " tests/CMakeLists.txt || echo "$f"
 done)"
-report "On the top level:" "$(git ls-files --cached --others --exclude-standard | sed 's,/.*,,' | sort -u |
-  grep -vxE 'CMakeLists.txt|CMakePresets.json|README.md|LICENSE|compiler|runtime|models|generated|tests|\..*')"
+files() { # what git knows or would take; outside of git, all that is there
+  git ls-files --cached --others --exclude-standard 2>/dev/null || find . -type f | sed 's,^\./,,'
+}
+report "On the top level:" "$(files | sed 's,/.*,,' | sort -u |
+  grep -vxE 'CMakeLists.txt|CMakePresets.json|README.md|LICENSE|compiler|runtime|models|generated|tests|build|\..*')"
 exit $bad

@@ -8,8 +8,8 @@ set -euo pipefail
 packages=(
   gcc libc6-dev clang-19 libomp-19-dev # compilers, and OpenMP for each
   cmake ninja-build git
-  zlib1g-dev libcsv-dev libxxhash-dev libjsmn-dev libopenblas-dev
-  libcmocka-dev clang-format-14 # tests
+  zlib1g-dev libxxhash-dev libjsmn-dev libopenblas-dev
+  libcmocka-dev clang-format-14 g++ libclang-rt-19-dev # tests; the last for sanitizers
 )
 if [ "${1:-}" = --peers ]; then
   packages+=(python3-torch python3-numpy)

@@ -10,7 +10,7 @@ models=("$@")
 
 bash tests/install-deps.sh
 cmake --preset release >/dev/null
-cmake --build --preset release
+cmake --build --preset release --target rankc
 rankc=build/release/bin/rankc
 
 for name in "${models[@]}"; do

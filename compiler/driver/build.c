@@ -21,7 +21,8 @@ typedef struct Build {
   Str folder, name;
   EmitFiles files;
   Toolchain tools;
-  Str objects; /* temporary folder */
+  Str objects;    /* temporary folder */
+  bool libraries; /* wanted too */
 } Build;
 
 /* The C of the model, into the folder. */
@@ -41,7 +42,7 @@ static int emit_files(Build *b, Options *o)
   }
   b->folder = o->out.n > 0 ? o->out : str_format(o->arena, "build/%.*s", STR_ARG(b->name));
   double start = now_ms();
-  EmitOptions options = {.fuse = o->fuse, .f64 = o->f64, .tile = o->tile};
+  EmitOptions options = {.level = o->level, .rewrite = o->rewrite, .f64 = o->f64, .tile = o->tile};
   emit_model(o->arena, b->session.graph, &options, &b->files);
   session_time(&b->session, "emit", start);
   if (!folder_make(b->folder)) {
@@ -67,14 +68,42 @@ static bool ends_with(Str text, const char *end)
   return text.n >= n && memcmp(text.s + text.n - n, end, (size_t)n) == 0;
 }
 
-static bool is_source(const EmitFile *file)
+/* What is built. The libraries neither start nor evaluate, and have objects of their own, compiled without
+ * threads; one only predicts, so that nobody serves code that trains. */
+typedef enum Result { PROGRAM, LIBRARY, TRAINING_LIBRARY, RESULTS } Result;
+
+static bool is_part(const EmitFile *file, Result of)
 {
-  return ends_with(file->name, ".c");
+  if (!ends_with(file->name, ".c")) {
+    return false;
+  }
+  bool trains = ends_with(file->name, "_training.c");
+  if (of == PROGRAM) {
+    return !trains && !ends_with(file->name, "_library.c");
+  }
+  return !ends_with(file->name, "_main.c") && !ends_with(file->name, "_evaluate.c") &&
+         (of == TRAINING_LIBRARY || !(trains || ends_with(file->name, "_train.c")));
 }
 
-static Str object_path(const Build *b, const EmitFile *file)
+static Str object_name(const Build *b, const EmitFile *file, bool shared)
 {
-  return str_format(b->arena, "%.*s/%.*s.o", STR_ARG(b->objects), file->name.n - 2, file->name.s);
+  return str_format(b->arena, "%.*s%s.o", file->name.n - 2, file->name.s, shared ? ".shared" : "");
+}
+
+/* {0}: there is none, or the libraries are not wanted. */
+static Str result_name(const Build *b, Result r, bool libraries)
+{
+  bool trains = false;
+  for (int i = 0; i < b->files.list.n; i++) {
+    trains |= ends_with(b->files.list.data[i].name, "_training.c");
+  }
+  if (r == PROGRAM) {
+    return b->name;
+  }
+  if (!libraries || (r == TRAINING_LIBRARY && !trains)) {
+    return (Str){0};
+  }
+  return str_format(b->arena, "lib%.*s%s.so", STR_ARG(b->name), r == LIBRARY ? "" : "_train");
 }
 
 /* What the results depend on, as text. */
@@ -106,43 +135,58 @@ static bool run_all(Build *b, int n, Command *commands, const char *const *what)
 
 static bool compile(Build *b)
 {
-  int n = 0, most = b->files.list.n;
+  int n = 0, most = 2 * b->files.list.n;
   Command *commands = ARENA_ARRAY(b->arena, Command, most);
   const char **what = ARENA_ARRAY(b->arena, const char *, most + 1);
   for (int i = 0; i < most; i++) {
-    const EmitFile *file = &b->files.list.data[i];
-    if (is_source(file)) {
+    const EmitFile *file = &b->files.list.data[i / 2];
+    bool shared = i % 2;
+    if (is_part(file, shared ? TRAINING_LIBRARY : PROGRAM) && (b->libraries || !shared)) {
       Command *c = &commands[n];
-      toolchain_compile(b->arena, b->o, &b->tools, c);
+      Str object = object_name(b, file, shared);
+      toolchain_compile(b->arena, b->o, &b->tools, shared, c);
       process_add(b->arena, c, path_join(b->arena, b->folder, file->name).s);
       process_add(b->arena, c, "-o");
-      process_add(b->arena, c, object_path(b, file).s);
-      what[n++] = str_copy(b->arena, file->name).s;
+      process_add(b->arena, c, path_join(b->arena, b->objects, object).s);
+      what[n++] = object.s;
     }
   }
   what[n] = "compile";
   return run_all(b, n, commands, what);
 }
 
-/* The program has every object; the library all but that of NAME_main.c. */
-static bool link_both(Build *b, Str program, Str library)
+static void link_result(Build *b, Result r, Str name, Command *c)
 {
-  static const char *const what[] = {"program", "library", "link"};
-  Command commands[2] = {0};
-  for (int shared = 0; shared < 2; shared++) {
-    Command *c = &commands[shared];
-    toolchain_start(b->arena, b->o, c);
-    process_add(b->arena, c, "-o");
-    process_add(b->arena, c, path_join(b->arena, b->objects, shared ? library : program).s);
-    for (int i = 0; i < b->files.list.n; i++) {
-      const EmitFile *file = &b->files.list.data[i];
-      if (is_source(file) && !(shared && ends_with(file->name, "_main.c"))) {
-        process_add(b->arena, c, object_path(b, file).s);
-      }
+  bool shared = r != PROGRAM;
+  toolchain_start(b->arena, b->o, c);
+  process_add(b->arena, c, "-o");
+  process_add(b->arena, c, path_join(b->arena, b->objects, name).s);
+  for (int i = 0; i < b->files.list.n; i++) {
+    const EmitFile *file = &b->files.list.data[i];
+    if (is_part(file, r)) {
+      process_add(b->arena, c, path_join(b->arena, b->objects, object_name(b, file, shared)).s);
     }
-    toolchain_link(b->arena, b->o, &b->tools, shared, c);
   }
-  return run_all(b, 2, commands, what);
+  toolchain_link(b->arena, b->o, &b->tools, shared, c);
+  if (shared) {
+    process_add(b->arena, c, str_format(b->arena, "-Wl,-soname,%.*s", STR_ARG(name)).s);
+  }
+}
+
+static bool link_results(Build *b)
+{
+  const char *what[RESULTS + 1];
+  Command commands[RESULTS] = {0};
+  int n = 0;
+  for (int r = 0; r < RESULTS; r++) {
+    Str name = result_name(b, (Result)r, b->libraries);
+    if (name.n > 0) {
+      link_result(b, (Result)r, name, &commands[n]);
+      what[n++] = str_copy(b->arena, name).s;
+    }
+  }
+  what[n] = "link";
+  return run_all(b, n, commands, what);
 }
 
 static bool move_up(Build *b, Str name)
@@ -158,10 +202,11 @@ static bool move_up(Build *b, Str name)
 /* --keep: the objects stay beside the C. */
 static bool keep_objects(Build *b)
 {
-  for (int i = 0; i < b->files.list.n; i++) {
-    const EmitFile *file = &b->files.list.data[i];
-    Str object = str_format(b->arena, "%.*s.o", file->name.n - 2, file->name.s);
-    if (is_source(file) && !move_up(b, object)) {
+  for (int i = 0; i < 2 * b->files.list.n; i++) {
+    const EmitFile *file = &b->files.list.data[i / 2];
+    bool shared = i % 2;
+    if (is_part(file, shared ? TRAINING_LIBRARY : PROGRAM) && (b->libraries || !shared) &&
+        !move_up(b, object_name(b, file, shared))) {
       return false;
     }
   }
@@ -181,6 +226,35 @@ static bool uses_blas(const EmitFiles *files)
   return false;
 }
 
+/* Whether everything wanted is there, made from the same. */
+static bool up_to_date(const Build *b, Str stamp_path, Str stamp)
+{
+  Str old;
+  for (int r = 0; r < RESULTS; r++) {
+    Str name = result_name(b, (Result)r, b->libraries);
+    if (name.n > 0 && !file_exists(path_join(b->arena, b->folder, name))) {
+      return false;
+    }
+  }
+  return file_exists(stamp_path) && file_read(b->arena, stamp_path, &old) && str_eq(old, stamp);
+}
+
+/* Libraries that were there, but are not wanted this time, go: they would be another model's. */
+static bool move_results(Build *b)
+{
+  for (int r = 0; r < RESULTS; r++) {
+    Str name = result_name(b, (Result)r, true);
+    if (r == PROGRAM || (name.n > 0 && b->libraries)) {
+      if (!move_up(b, name)) {
+        return false;
+      }
+    } else if (name.n > 0) {
+      remove(path_join(b->arena, b->folder, name).s);
+    }
+  }
+  return true;
+}
+
 static int build(Build *b, Options *o)
 {
   int code = emit_files(b, o);
@@ -191,13 +265,9 @@ static int build(Build *b, Options *o)
   if (!toolchain_find(o->arena, o, &b->tools)) {
     return EXIT_USAGE;
   }
-  Str library = str_format(o->arena, "lib%.*s.so", STR_ARG(b->name));
   Str stamp_name = str_format(o->arena, "%.*s.built", STR_ARG(b->name));
-  Str stamp = built_from(b), old;
-  Str stamp_path = path_join(o->arena, b->folder, stamp_name);
-  if (!o->keep && file_exists(path_join(o->arena, b->folder, b->name)) &&
-      file_exists(path_join(o->arena, b->folder, library)) && file_exists(stamp_path) &&
-      file_read(o->arena, stamp_path, &old) && str_eq(old, stamp)) {
+  Str stamp = built_from(b);
+  if (!o->keep && up_to_date(b, path_join(o->arena, b->folder, stamp_name), stamp)) {
     if (o->verbose) {
       fprintf(stderr, "  program and library are up to date\n");
     }
@@ -206,8 +276,7 @@ static int build(Build *b, Options *o)
   if (!folder_temporary(o->arena, b->folder, &b->objects)) {
     return EXIT_USAGE;
   }
-  bool fine = compile(b) && link_both(b, b->name, library) && move_up(b, b->name) &&
-              move_up(b, library) && (!o->keep || keep_objects(b)) &&
+  bool fine = compile(b) && link_results(b) && move_results(b) && (!o->keep || keep_objects(b)) &&
               file_write(b->folder, stamp_name, stamp, NULL);
   fine = folder_remove(b->objects) && fine;
   return fine ? EXIT_FINE : EXIT_INTERNAL;
@@ -221,7 +290,7 @@ int command_emit(Options *o)
 
 int command_build(Options *o)
 {
-  Build b = {0};
+  Build b = {.libraries = true};
   return build(&b, o);
 }
 

@@ -11,6 +11,7 @@ int command_emit(Options *o);
 int command_build(Options *o);
 int command_run(Options *o);
 int command_explain(Options *o);
+int command_bench(Options *o);
 int command_interpret(Options *o);
 int command_ops(Options *o);
 

@@ -1,19 +1,27 @@
 /* explain.c: `rankc explain`, how a model will run and what that costs.
  *
  * Everything is computed from the graph and the plan. Work is counted in operations (an addition or a
- * multiplication is one, other functions what their row of the op table says) for one sample whose
- * lists are as long as they may be. */
+ * multiplication is one, other functions what their row of the op table says) for one sample whose lists
+ * are as long as they may be; bytes are those that go through memory beyond a tile's slab. */
 
 #include "command.h"
 #include "pipeline.h"
 #include "table.h"
 
+#include "../emit/emit.h"
 #include "../ir/ops.h"
-#include "../pass/pass.h"
-#include "../pass/plan.h"
+#include "../pass/reason.h"
 
 #include <stdio.h>
-#include <string.h>
+
+typedef struct Explain {
+  Arena *a;
+  const Options *o;
+  const Plan *p;
+  const Count *count;
+} Explain;
+
+/* ---- passes ---- */
 
 /* How many values of that type one sample has; a batch axis counts as the batch that trains. */
 static double elements(const Graph *g, Type t)
@@ -67,6 +75,8 @@ static int explain_passes(Session *s)
   return EXIT_FINE;
 }
 
+/* ---- groups ---- */
+
 static const char *kind_text(const Plan *p, const Stmt *s)
 {
   switch (s->kind) {
@@ -81,134 +91,146 @@ static const char *kind_text(const Plan *p, const Stmt *s)
   case STMT_OUTPUT:
     return "output";
   case STMT_SCATTER:
-    return "table rows";
+    return "gradient rows";
   }
   return "";
 }
 
-static const char *place_text(Place place)
+static long batch_of(const Plan *p)
 {
-  switch (place) {
-  case PLACE_INLINE:
-  case PLACE_FUSED:
-    return "";
-  case PLACE_LOCAL:
-    return "local";
-  case PLACE_TILE:
-    return "tile";
-  case PLACE_BATCH:
-    return "whole batch";
-  case PLACE_SLOT:
-    return "summed";
-  case PLACE_TOTAL:
-    return "once";
-  }
-  return "";
+  return p->g->train.batch > 0 ? p->g->train.batch : 1;
 }
 
-static bool holds_word(Str text, const char *word)
+static double per_sample(const Explain *x, const Amount *amount)
 {
-  int n = (int)strlen(word);
-  for (int i = 0; i + n <= text.n; i++) {
-    bool starts = i == 0 || text.s[i - 1] == ' ', ends = i + n == text.n || text.s[i + n] == ' ';
-    if (starts && ends && memcmp(text.s + i, word, (size_t)n) == 0) {
-      return true;
-    }
-  }
-  return false;
+  return amount_per_sample(x->p, amount, 1, batch_of(x->p));
 }
 
-/* The ops between a statement's result and what it reads from memory: what was fused, each once. */
-static void fused_words(const Plan *p, const Node *n, Buf *buf, int depth)
+static void stmt_row(const Explain *x, const Stmt *s, Table *t)
 {
-  for (int i = 0; i < n->nin && depth < 16; i++) {
-    const Node *in = n->in[i];
-    const char *word = op_rows[in->op].word;
-    if (plan_stored(p, in)) {
-      continue;
-    }
-    fused_words(p, in, buf, depth + 1);
-    if (word[0] != '\0' && op_rows[in->op].class != CLASS_LEAF &&
-        !holds_word(buf_take(buf), word)) {
-      buf_format(buf, "%s%s", buf->n > 0 ? " " : "", word);
-    }
-  }
-}
-
-static void stmt_row(const Plan *p, const Stmt *s, Table *t)
-{
-  Arena *a = t->arena;
-  const Graph *g = p->g;
-  const Node *node = s->store ? s->store : s->node;
-  const Value *v = &p->value[node->id];
-  Buf fused = {.arena = a};
-  fused_words(p, node, &fused, 0);
-  double operations = work(g, s->node) * (s->kind == STMT_CONTRACT ? 2 : 1);
-  int line = loc_line(node->loc);
-  table_cell(t, str_format(a, "  %s", kind_text(p, s)));
-  table_cell(t, node->name.n > 0 ? node->name : v->name);
-  table_cell(t, type_print(g, node->type, a));
+  Arena *a = x->a;
+  const Value *v = &x->p->value[s->store->id];
+  bool kept = s->kind != STMT_OUTPUT && s->kind != STMT_SCATTER;
+  int line = loc_line(s->store->loc);
+  table_cell(t, str_format(a, "  %s", kind_text(x->p, s)));
+  table_cell(t, value_text(a, x->p, s->store));
+  table_cell(t, s->kind == STMT_SCATTER ? (Str){0} : type_print(x->p->g, s->store->type, a));
   table_cell(t, line > 0 ? str_format(a, "line %d", line) : (Str){0});
-  table_cell(t, count_text(a, operations));
-  table_cell(t, str_of(place_text(v->place)));
-  table_cell(t, fused.n > 0 ? buf_take(&fused) : (Str){0});
+  table_cell(t, (Str){0});
+  table_cell(t, kept ? str_of(place_text(v->place)) : (Str){0});
+  table_cell(t, fused_text(a, x->p, s));
+  table_cell(t, reason_text(a, x->p, s));
 }
 
-/* Bytes of everything kept in `place`, for one sample. */
-static double kept(const Plan *p, Place place)
+static void group_rows(const Explain *x, int index, Table *t)
 {
-  double sum = 0;
+  Arena *a = x->a;
+  const CountGroup *group = &x->count->groups.data[index];
+  const Block *b = group->block >= 0 ? &x->p->blocks.data[group->block] : NULL;
+  table_cell(t, b                    ? str_format(a, "group %d", index + 1)
+                : group->block == -1 ? S("once")
+                                     : S("end"));
+  table_cell(t, b ? str_format(a, "phase %d", b->phase + 1) : (Str){0});
+  table_cell(t, b ? str_of(b->flat ? "all rows" : "by sample") : (Str){0});
+  table_cell(t, (Str){0});
+  table_cell(t, count_text(a, per_sample(x, &group->flops)));
+  table_cell(t, str_format(a, "%.*s B", STR_ARG(count_text(a, per_sample(x, &group->bytes)))));
+  table_cell(t, b ? (Str){0} : group_text(a, x->p, group, 100));
+  table_cell(t, (Str){0});
+  for (int j = 0; b && j < b->stmts.n; j++) {
+    stmt_row(x, &x->p->stmts.data[b->stmts.data[j]], t);
+  }
+  for (int j = 0; group->block == -1 && j < x->p->stmts.n; j++) {
+    if (x->p->stmts.data[j].scope != SCOPE_SAMPLE) {
+      stmt_row(x, &x->p->stmts.data[j], t);
+    }
+  }
+}
+
+/* ---- memory ---- */
+
+/* Where the values of a tile lie in its slab. */
+static void slab_map(const Explain *x)
+{
+  Arena *a = x->a;
+  const Plan *p = x->p;
+  Table t = {.arena = a,
+    .columns = 5,
+    .heads = {"in the slab", "type", "from byte", "bytes", "made in group"},
+    .right = {false, false, true, true, true}};
+  double at = 0, real = x->o->f64 ? 8 : 4;
   for (int i = 0; i < p->g->nodes.n; i++) {
     const Node *n = p->g->nodes.data[i];
-    sum += p->value[i].place == place ? elements(p->g, n->type) * 4 : 0;
+    const Value *v = &p->value[i];
+    if (v->place != PLACE_TILE || v->layout.per_sample_batch) {
+      continue;
+    }
+    double rows = v->layout.ragged < 0 ? 1 : (double)axis_extent(p->g, v->layout.ragged);
+    double bytes = real * p->tile * rows * (double)v->layout.width;
+    table_cell(&t, value_text(a, p, n));
+    table_cell(&t, type_print(p->g, n->type, a));
+    table_cell(&t, count_text(a, at));
+    table_cell(&t, count_text(a, bytes));
+    table_cell(&t, v->stmt >= 0 ? str_format(a, "%d", p->stmts.data[v->stmt].block + 1) : (Str){0});
+    at += bytes;
   }
-  return sum;
+  if (t.cells.n > 0) {
+    fputs("\n", stdout);
+    table_print(&t, "  ", stdout);
+  }
 }
 
-static void explain_plan(Arena *a, const Plan *p, const char *role)
+static void explain_plan(const Explain *x, const char *role)
 {
-  Str tile_bytes = count_text(a, kept(p, PLACE_TILE) * p->tile);
-  Str batch_bytes = count_text(a, kept(p, PLACE_BATCH));
-  printf("\n%s: %d phase%s, tiles of %d samples, %d statements in %d blocks\n", role, p->phases,
-    p->phases == 1 ? "" : "s", p->tile, p->stmts.n, p->blocks.n);
-  printf("  at most %.*s bytes per tile, %.*s bytes per sample of the batch (f32)\n",
-    STR_ARG(tile_bytes), STR_ARG(batch_bytes));
-  Table t = {.arena = a,
-    .columns = 7,
-    .heads = {"statement", "value", "type", "from", "operations", "kept", "fused into it"},
-    .right = {[4] = true}};
-  for (int i = 0; i < p->blocks.n; i++) {
-    const Block *block = &p->blocks.data[i];
-    Str place = str_format(
-      a, "phase %d, %s", block->phase + 1, block->flat ? "all rows" : "sample by sample");
-    table_cell(&t, place);
-    for (int j = 1; j < t.columns; j++) {
-      table_cell(&t, (Str){0});
-    }
-    for (int j = 0; j < block->stmts.n; j++) {
-      stmt_row(p, &p->stmts.data[block->stmts.data[j]], &t);
-    }
+  Arena *a = x->a;
+  const Plan *p = x->p;
+  double flops = 0, bytes = 0;
+  for (int i = 0; i < x->count->groups.n; i++) {
+    flops += per_sample(x, &x->count->groups.data[i].flops);
+    bytes += per_sample(x, &x->count->groups.data[i].bytes);
   }
-  fputs("\n", stdout);
+  printf("\n%s: %d phase%s, %d statements in %d groups\n", role, p->phases,
+    p->phases == 1 ? "" : "s", p->stmts.n, p->blocks.n);
+  printf("  %.*s operations and %.*s bytes per sample, in batches of %ld\n",
+    STR_ARG(count_text(a, flops)), STR_ARG(count_text(a, bytes)), batch_of(p));
+  if (p->tiles) {
+    printf("  tiles of %d samples, %.*s bytes of slab for each thread\n", p->tile,
+      STR_ARG(count_text(a, slab_bytes(p, x->o->f64))));
+  }
+  printf("  %.*s bytes kept for each sample of the batch\n\n",
+    STR_ARG(count_text(a, batch_bytes(p, x->o->f64))));
+  Table t = {.arena = a,
+    .columns = 8,
+    .heads = {"statement", "value", "type", "from", "operations", "kept", "fused into it",
+      "why it ends there"},
+    .right = {[4] = true}};
+  for (int i = 0; i < x->count->groups.n; i++) {
+    group_rows(x, i, &t);
+  }
   table_print(&t, "  ", stdout);
+  if (p->tiles) {
+    slab_map(x);
+  }
 }
 
 int command_explain(Options *o)
 {
   static const struct {
     const char *name;
-    PruneFor what;
-  } roles[] = {{"predict", PRUNE_PREDICT}, {"train", PRUNE_TRAIN}};
+    Role role;
+  } roles[] = {{"predict", ROLE_PREDICT}, {"train", ROLE_TRAIN}};
   Session s = {0};
   int code = session_start(&s, o);
   if (code == EXIT_FINE) {
     printf("%.*s\n\n", STR_ARG(s.graph->model));
     code = explain_passes(&s);
   }
+  EmitOptions options = {.level = o->level, .rewrite = o->rewrite, .f64 = o->f64, .tile = o->tile};
   for (int i = 0; i < 2 && code == EXIT_FINE; i++) {
-    if (roles[i].what != PRUNE_TRAIN || s.graph->loss) {
-      Graph *g = pass_prune(o->arena, s.graph, roles[i].what);
-      explain_plan(o->arena, plan_graph(o->arena, g, o->fuse, o->tile), roles[i].name);
+    if (roles[i].role != ROLE_TRAIN || (s.graph->loss && s.graph->grads.n > 0)) {
+      const Plan *p = emit_plan(o->arena, s.graph, &options, roles[i].role);
+      Explain x = {o->arena, o, p, count_plan(o->arena, p, o->f64)};
+      explain_plan(&x, roles[i].name);
     }
   }
   return code;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ enum {
   KEY_AFTER,
   KEY_PASSES,
   KEY_FUSE,
+  KEY_NO_REWRITE,
   KEY_DTYPE,
   KEY_TILE,
   KEY_CC,
@@ -34,7 +36,7 @@ enum {
 };
 
 /* A whole number within bounds, or bad usage. */
-static long number(
+long option_number(
   const struct argp_state *state, const char *what, const char *text, long low, long high)
 {
   char *end;
@@ -44,6 +46,23 @@ static long number(
     argp_error(state, "%s: '%s' is not a whole number from %ld to %ld", what, text, low, high);
   }
   return value;
+}
+
+/* The index of `text` among n words; anything else is a usage error. */
+int option_word(const struct argp_state *state, const char *what, const char *text, int n,
+  const char *const *words)
+{
+  for (int i = 0; i < n; i++) {
+    if (strcmp(text, words[i]) == 0) {
+      return i;
+    }
+  }
+  char all[256] = "";
+  for (int i = 0, at = 0; i < n && at < (int)sizeof all; i++) {
+    at += snprintf(all + at, sizeof all - (size_t)at, "%s%s", i > 0 ? ", " : "", words[i]);
+  }
+  argp_error(state, "%s: '%s' is none of %s", what, text, all);
+  return 0;
 }
 
 /* One of the words, by its index, or bad usage. */
@@ -71,7 +90,7 @@ static void set_dim(Options *o, char *arg, struct argp_state *state)
     argp_error(state, "--dim: '%s' is not NAME=N", arg);
     return;
   }
-  long extent = number(state, "--dim", equals + 1, 1, INT_MAX);
+  long extent = option_number(state, "--dim", equals + 1, 1, INT_MAX);
   *VEC_PUSH(o->arena, &o->dim_names) = (Str){arg, (int)(equals - arg)};
   *VEC_PUSH(o->arena, &o->dim_extents) = extent;
 }
@@ -115,11 +134,37 @@ static error_t parse_dump(int key, char *arg, struct argp_state *state)
   }
 }
 
-static const struct argp_option emit_options[] = {
-  {"fuse", KEY_FUSE, "off|all", 0,
-    "all (default): tiles and fused loop nests; off: op by op over the whole batch, through "
-    "OpenBLAS",
+static const struct argp_option level_options[] = {
+  {"fuse", KEY_FUSE, "LEVEL", 0,
+    "How much is fused: off (op by op over the whole batch, through OpenBLAS), loops (pointwise "
+    "and "
+    "reduction nests), tiles (tile by tile through everything), all (default: and what follows a "
+    "contraction inside its kernel)",
     0},
+  {"no-rewrite", KEY_NO_REWRITE, NULL, 0,
+    "Leave out the rewrites that save arithmetic (contractions distributed over concat, ...)", 0},
+  {0},
+};
+
+const char *const fuse_words[] = {"off", "loops", "tiles", "all"};
+
+static error_t parse_level(int key, char *arg, struct argp_state *state)
+{
+  Options *o = state->input;
+  switch (key) {
+  case KEY_FUSE:
+    o->level = (FuseLevel)option_word(state, "--fuse", arg, 4, fuse_words);
+    o->rewrite &= o->level != FUSE_OFF; /* the baseline computes what the model says */
+    return 0;
+  case KEY_NO_REWRITE:
+    o->rewrite = false;
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp_option emit_options[] = {
   {"dtype", KEY_DTYPE, "f32|f64", 0, "Arithmetic of the generated C (default f32)", 0},
   {"tile", KEY_TILE, "N", 0, "Samples per tile (default: chosen from the sizes)", 0},
   {0},
@@ -129,14 +174,11 @@ static error_t parse_emit(int key, char *arg, struct argp_state *state)
 {
   Options *o = state->input;
   switch (key) {
-  case KEY_FUSE:
-    o->fuse = choice(state, "--fuse", arg, "off", "all");
-    return 0;
   case KEY_DTYPE:
     o->f64 = choice(state, "--dtype", arg, "f32", "f64");
     return 0;
   case KEY_TILE:
-    o->tile = (int)number(state, "--tile", arg, 1, MAX_TILE);
+    o->tile = (int)option_number(state, "--tile", arg, 1, MAX_TILE);
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
@@ -182,10 +224,10 @@ static error_t parse_cc(int key, char *arg, struct argp_state *state)
     o->march = arg;
     return 0;
   case 'O':
-    o->optimize = (int)number(state, "-O", arg, 0, 3);
+    o->optimize = (int)option_number(state, "-O", arg, 0, 3);
     return 0;
   case 'j':
-    o->jobs = (int)number(state, "-j", arg, 1, MAX_JOBS);
+    o->jobs = (int)option_number(state, "-j", arg, 1, MAX_JOBS);
     return 0;
   case KEY_KEEP:
     o->keep = true;
@@ -209,7 +251,7 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
   if (key != KEY_THREADS) {
     return ARGP_ERR_UNKNOWN;
   }
-  o->threads = (int)number(state, "--threads", arg, 1, MAX_THREADS);
+  o->threads = (int)option_number(state, "--threads", arg, 1, MAX_THREADS);
   return 0;
 }
 
@@ -232,7 +274,7 @@ static error_t parse_interpret(int key, char *arg, struct argp_state *state)
     o->batch = str_of(arg);
     return 0;
   case KEY_STEPS:
-    o->steps = number(state, "--steps", arg, 0, INT_MAX);
+    o->steps = option_number(state, "--steps", arg, 0, INT_MAX);
     return 0;
   case 'o':
     o->out = str_of(arg);
@@ -269,10 +311,12 @@ static const struct Group {
 } groups[] = {
   {'m', {.options = model_options, .parser = parse_model}},
   {'d', {.options = dump_options, .parser = parse_dump}},
+  {'l', {.options = level_options, .parser = parse_level}},
   {'e', {.options = emit_options, .parser = parse_emit}},
   {'f', {.options = out_options, .parser = parse_out}},
   {'c', {.options = cc_options, .parser = parse_cc}},
   {'r', {.options = run_options, .parser = parse_run}},
+  {'b', {.options = bench_options, .parser = bench_parse}},
   {'i', {.options = interpret_options, .parser = parse_interpret}},
   {'o', {.options = ops_options, .parser = parse_ops}},
 };
@@ -347,10 +391,12 @@ void options_parse(const Subcommand *command, int argc, char **argv, Options *o)
   };
   o->cc = RANKC_CC;
   o->march = "native";
-  o->optimize = 3;
+  o->optimize = 2; /* kernels are unrolled by their own pragmas; more only takes longer */
   o->jobs = 2;
-  o->fuse = true;
+  o->level = FUSE_ALL;
+  o->rewrite = true;
   o->steps = 1;
+  bench_defaults(o);
   argp_err_exit_status = EXIT_USAGE;
   argv[0] = (char *)str_format(o->arena, "rankc %s", command->name).s;
   argp_parse(&argp, argc, argv, runs ? ARGP_IN_ORDER : 0, NULL, o);

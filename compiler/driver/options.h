@@ -4,7 +4,7 @@
 /* The command line, parsed: one struct for all subcommands, each of which accepts only the groups of
  * options that mean something to it. */
 
-#include "../base/str.h"
+#include "../pass/plan.h"
 
 #include <argp.h>
 
@@ -20,21 +20,28 @@ typedef struct Options {
   VEC(long) dim_extents;
   int verbose; /* -v: what was done; twice: the C compiler's command lines too */
   bool verify;
-  Str after;         /* dump: only after this pass; empty: after every one */
-  bool list_passes;  /* dump: which there are, without a model */
-  Str out;           /* -o: a folder (emit, build, run), or a file (interpret) */
-  bool fuse, f64;    /* of the C that is emitted */
+  Str after;        /* dump: only after this pass; empty: after every one */
+  bool list_passes; /* dump: which there are, without a model */
+  Str out;          /* -o: a folder (emit, build, run), or a file (interpret) */
+  FuseLevel level;  /* of the C that is emitted, as are the next three */
+  bool rewrite, f64;
   int tile;          /* samples per tile; 0: the compiler chooses */
   const char *cc;    /* the C compiler */
   const char *march; /* what machine to compile for */
   int optimize;      /* -O */
   int jobs;          /* C compilers at a time */
   bool keep, werror;
-  int threads;     /* run: handed to the program; 0: its own choice */
+  int threads;     /* run, bench: of the program; 0: its own choice */
   Str load, batch; /* interpret */
   long steps;      /* interpret */
   bool markdown;   /* ops */
-  int nrest;       /* run: what follows the model on the command line */
+  /* bench, see runtime/rank_bench.h */
+  unsigned bench_levels, bench_rewrites; /* bits, by FuseLevel and by whether */
+  long samples, batches, vocab, rounds, seed, length_low, length_high;
+  double seconds, zipf;
+  bool groups;
+  Str csv, svg;
+  int nrest; /* run: what follows the model on the command line */
   char *const *rest;
 } Options;
 
@@ -47,6 +54,17 @@ typedef struct Subcommand {
   const char *doc; /* one line for `rankc --help` */
   const char *more;
 } Subcommand;
+
+/* Between options.c and options_bench.c: a whole number within bounds, or bad usage; the index of one of
+ * n words; bench's own options. */
+long option_number(
+  const struct argp_state *state, const char *what, const char *text, long low, long high);
+int option_word(const struct argp_state *state, const char *what, const char *text, int n,
+  const char *const *words);
+extern const char *const fuse_words[]; /* by FuseLevel */
+extern const struct argp_option bench_options[];
+error_t bench_parse(int key, char *arg, struct argp_state *state);
+void bench_defaults(Options *o);
 
 /* Parses what follows the subcommand's name; ends the program with 2 on bad usage. */
 void options_parse(const Subcommand *command, int argc, char **argv, Options *o);

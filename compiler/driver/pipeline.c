@@ -15,8 +15,15 @@ static Graph *simplify(Arena *a, const Graph *g, Diags *d)
   return pass_simplify(a, g);
 }
 
+static Graph *rewrite(Arena *a, const Graph *g, Diags *d)
+{
+  (void)d;
+  return pass_rewrite(a, g);
+}
+
 const Pass passes[] = {
   {"simplify", simplify, "the same values with less work"},
+  {"rewrite", rewrite, "with less arithmetic, where that is cheaper"},
   {"grad", pass_grad, "with the gradient of the loss for each parameter"},
   {"tidy", simplify, "gradients simplified too: what is planned and emitted"},
 };
@@ -77,6 +84,9 @@ int session_start(Session *s, Options *o)
 int session_pass(Session *s, const Pass *pass)
 {
   double start = now_ms();
+  if (pass->run == rewrite && !s->options->rewrite) {
+    return EXIT_FINE;
+  }
   s->graph = pass->run(s->options->arena, s->graph, &s->diags);
   session_time(s, pass->name, start);
   int code = report(s);

@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,6 +68,11 @@ static pid_t start(Arena scratch, Command *c)
   return pid;
 }
 
+static double milliseconds(struct timeval t)
+{
+  return (double)t.tv_sec * 1e3 + (double)t.tv_usec * 1e-3;
+}
+
 static int exit_code(int status)
 {
   return WIFEXITED(status) ? WEXITSTATUS(status) : SIGNALLED + WTERMSIG(status);
@@ -88,13 +94,15 @@ bool process_run(Arena scratch, int n, Command *commands, int together)
       continue;
     }
     int status;
-    pid_t pid = wait(&status);
+    struct rusage used;
+    pid_t pid = wait4(-1, &status, 0, &used);
     if (pid < 0 && errno != EINTR) {
       return false;
     }
     for (int i = 0; i < next; i++) {
       if (pid > 0 && pids[i] == pid) {
         commands[i].ms = now_ms() - started[i];
+        commands[i].cpu_ms = milliseconds(used.ru_utime) + milliseconds(used.ru_stime);
         commands[i].exit_code = exit_code(status);
         fine = fine && commands[i].exit_code == 0;
         running--;

@@ -10,7 +10,7 @@
 typedef struct Command {
   VEC(const char *) argv; /* the terminating NULL is added by process_run */
   int exit_code;          /* 128 + signal when killed, 127 when it did not start */
-  double ms;              /* how long it took */
+  double ms, cpu_ms;      /* how long it took, and how long it computed */
 } Command;
 
 void process_add(Arena *a, Command *c, const char *word);

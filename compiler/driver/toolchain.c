@@ -33,15 +33,17 @@ bool toolchain_find(Arena *a, const Options *o, Toolchain *t)
   t->headers = given && *given             ? str_of(given)
                : has_runtime(a, installed) ? installed
                                            : S(RANKC_RUNTIME_DIR);
-  t->library = path_join(a, t->headers, archive);
-  if (!file_exists(t->library)) {
-    t->library = path_join(a, S(RANKC_LIB_DIR), archive);
-  }
-  if (!has_runtime(a, t->headers) || !file_exists(t->library)) {
+  Str serving = o->f64 ? S("librank64_serving.a") : S("librank_serving.a");
+  bool beside = file_exists(path_join(a, t->headers, archive));
+  Str folder = beside ? t->headers : S(RANKC_LIB_DIR);
+  t->library = path_join(a, folder, archive);
+  t->serving = path_join(a, folder, serving);
+  if (!has_runtime(a, t->headers) || !file_exists(t->library) || !file_exists(t->serving)) {
     fprintf(stderr,
-      "rankc: error: no runtime in %.*s (rank_model.h and %.*s are needed; RANKC_RUNTIME says "
+      "rankc: error: no runtime in %.*s (rank_model.h, %.*s and %.*s are needed; RANKC_RUNTIME "
+      "says "
       "where)\n",
-      STR_ARG(t->headers), STR_ARG(archive));
+      STR_ARG(t->headers), STR_ARG(archive), STR_ARG(serving));
     return false;
   }
   return true;
@@ -61,11 +63,13 @@ void toolchain_start(Arena *a, const Options *o, Command *c)
 /* A loop that clang could not vectorize as it was told to is no mistake in the C: no pass-failed.
  * Contracting a * b + c into one rounding is wanted, and the same in every run; anything that lets sums
  * be reordered or NaN be ignored is not. */
-void toolchain_compile(Arena *a, const Options *o, const Toolchain *t, Command *c)
+void toolchain_compile(Arena *a, const Options *o, const Toolchain *t, bool shared, Command *c)
 {
   toolchain_start(a, o, c);
   process_add_words(
-    a, c, "-std=gnu11 -fopenmp -ffp-contract=fast -fPIC " RANKC_WARNINGS " -Wno-pass-failed");
+    a, c, "-std=gnu11 -ffp-contract=fast -fPIC " RANKC_WARNINGS " -Wno-pass-failed");
+  process_add_words(a, c,
+    shared ? "-fopenmp-simd -Wno-unknown-pragmas -fvisibility=hidden -DRANK_LIBRARY" : "-fopenmp");
   if (o->werror) {
     process_add(a, c, "-Werror");
   }
@@ -90,26 +94,41 @@ static void add_openmp(Arena *a, const Options *o, Command *c)
 
 void toolchain_link(Arena *a, const Options *o, const Toolchain *t, bool shared, Command *c)
 {
-  process_add(a, c, str_copy(a, t->library).s);
-  process_add_words(a, c, RANKC_LINK);
-  if (shared) {
-    process_add_words(a, c, "-shared -Wl,--exclude-libs,ALL");
-  }
+  process_add(a, c, str_copy(a, shared ? t->serving : t->library).s);
   process_add_words(a, c, "-Wl,--as-needed -Wl,--gc-sections");
   if (t->blas) {
     process_add(a, c, "-lopenblas");
   }
+  if (shared) {
+    process_add_words(a, c, "-shared -Wl,--exclude-libs,ALL");
+    process_add_words(a, c, RANKC_SANITIZE[0] == '\0' ? "-Wl,-z,defs" : "");
+  } else {
+    process_add_words(a, c, RANKC_LINK);
+    add_openmp(a, o, c);
+    process_add(a, c, "-lpthread");
+  }
+  process_add(a, c, "-lm");
+}
+
+void toolchain_link_part(Arena *a, const Options *o, const Toolchain *t, Command *c)
+{
+  process_add_words(a, c, t->blas ? "-shared -Wl,--as-needed -lopenblas" : "-shared");
   add_openmp(a, o, c);
-  process_add_words(a, c, "-lpthread -lm");
+  process_add(a, c, "-lm");
 }
 
 Str toolchain_stamp(Arena *a, const Options *o, const Toolchain *t)
 {
-  Command compile = {0}, link = {0};
-  toolchain_compile(a, o, t, &compile);
-  toolchain_start(a, o, &link);
-  toolchain_link(a, o, t, false, &link);
-  return str_format(a, "%.*s\n%.*s\n%.*s\n%016llx\n", STR_ARG(process_text(a, &compile)),
-    STR_ARG(process_text(a, &link)), STR_ARG(file_stamp(a, t->library)),
-    (unsigned long long)folder_hash(a, t->headers));
+  Buf b = {.arena = a};
+  for (int shared = 0; shared < 2; shared++) {
+    Command compile = {0}, link = {0};
+    toolchain_compile(a, o, t, shared, &compile);
+    toolchain_start(a, o, &link);
+    toolchain_link(a, o, t, shared, &link);
+    buf_format(
+      &b, "%.*s\n%.*s\n", STR_ARG(process_text(a, &compile)), STR_ARG(process_text(a, &link)));
+  }
+  buf_format(&b, "%.*s\n%.*s\n%016llx\n", STR_ARG(file_stamp(a, t->library)),
+    STR_ARG(file_stamp(a, t->serving)), (unsigned long long)folder_hash(a, t->headers));
+  return buf_take(&b);
 }

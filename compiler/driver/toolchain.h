@@ -10,6 +10,7 @@
 typedef struct Toolchain {
   Str headers; /* folder of rank_model.h and the others */
   Str library; /* librank.a, or librank64.a */
+  Str serving; /* the part of it that a model's library needs, without OpenMP */
   bool blas;   /* the C calls OpenBLAS */
 } Toolchain;
 
@@ -17,11 +18,14 @@ typedef struct Toolchain {
  * False, with a message, when there is no runtime in the first of these that exists. */
 bool toolchain_find(Arena *a, const Options *o, Toolchain *t);
 
-/* cc -c and all flags; then follow the source and -o. */
-void toolchain_compile(Arena *a, const Options *o, const Toolchain *t, Command *c);
+/* cc -c and all flags; then follow the source and -o. What goes into the shared library has only OpenMP's
+ * simd loops, and shows nothing that does not say so. */
+void toolchain_compile(Arena *a, const Options *o, const Toolchain *t, bool shared, Command *c);
 /* cc and what it needs to know for any work; then follow -o, the objects and toolchain_link. */
 void toolchain_start(Arena *a, const Options *o, Command *c);
 void toolchain_link(Arena *a, const Options *o, const Toolchain *t, bool shared, Command *c);
+/* Links what was compiled for the program as a shared object, for a program of ours that loads it. */
+void toolchain_link_part(Arena *a, const Options *o, const Toolchain *t, Command *c);
 /* Changes when anything does that an object depends on beside its C. */
 Str toolchain_stamp(Arena *a, const Options *o, const Toolchain *t);
 

@@ -39,10 +39,10 @@ static Str batch_rows(Emit *e, int ragged)
   if (ragged < 0) {
     return S("b->n");
   }
-  if (!e->p->fuse) {
+  if (e->p->padded) {
     return put_text(e, "b->n * %ld", axis_extent(e->g, ragged));
   }
-  return put_text(e, "(b->n > 0 ? b->offset[%d][b->n] : 0)", dim_index(e->g, ragged));
+  return put_text(e, "rank_rows(b, %d, %ld)", dim_index(e->g, ragged), axis_extent(e->g, ragged));
 }
 
 static void bind_leaves(Emit *e)
@@ -50,18 +50,18 @@ static void bind_leaves(Emit *e)
   const Graph *g = e->g;
   for (int i = 0; i < g->axes.n; i++) {
     if (g->axes.data[i].kind == AXIS_RAGGED && axis_root(g, i) == i) {
-      put_line(e, "step->%.*s_off = b->offset[%d];",
-        STR_ARG(name_c(e->arena, g->axes.data[i].name)), dim_index(g, i));
+      put_line(e, "step->%.*s_off = b->offset ? b->offset[%d] : NULL;",
+        STR_ARG(e->axis_name[i]), dim_index(g, i));
     }
   }
   for (int i = 0; i < g->nodes.n; i++) {
     if (g->nodes.data[i]->op == OP_INPUT) {
-      put_line(
-        e, "step->%.*s = b->input[%d];", STR_ARG(e->p->value[i].name), g->nodes.data[i]->leaf);
+      put_line(e, "step->%.*s = b->input ? b->input[%d] : NULL;", STR_ARG(e->p->value[i].name),
+        g->nodes.data[i]->leaf);
     }
   }
   for (int i = 0; i < g->params.n; i++) {
-    put_line(e, "step->%.*s = s->param[%d];", STR_ARG(name_c(e->arena, g->params.data[i].name)), i);
+    put_line(e, "step->%.*s = s->param[%d];", STR_ARG(e->param_name[i]), i);
   }
 }
 
@@ -102,7 +102,7 @@ static void bind_lookups(Emit *e, const Grad *grad)
 {
   const Graph *g = e->g;
   const Param *table = &g->params.data[grad->param];
-  Str name = name_c(e->arena, table->name);
+  Str name = e->param_name[grad->param];
   long width = plan_layout(g, table->type, false).width;
   put_line(e, "rank_lookups *%.*s_rows = &step->%.*s_rows;", STR_ARG(name), STR_ARG(name));
   for (int j = 0; j < grad->node->nin; j += 2) {
@@ -111,11 +111,17 @@ static void bind_lookups(Emit *e, const Grad *grad)
     if (l.ragged < 0) {
       put_line(e, "%.*s_rows->n += b->n * %ld;", STR_ARG(name), l.width);
     } else {
-      put_line(e, "%.*s_rows->n += (b->n > 0 ? b->offset[%d][b->n] : 0) * (long)%ld;",
-        STR_ARG(name), dim_index(g, l.ragged), l.width);
+      put_line(e, "%.*s_rows->n += rank_rows(b, %d, %ld) * %ld;", STR_ARG(name),
+        dim_index(g, l.ragged), axis_extent(g, l.ragged), l.width);
     }
   }
-  put_line(e, "rank_lookups_carve(%.*s_rows, %ld, threads, work, &used);", STR_ARG(name), width);
+  int leader = lookups_leader(e, grad->param);
+  if (leader == grad->param) {
+    put_line(e, "rank_lookups_carve(%.*s_rows, %ld, threads, work, &used);", STR_ARG(name), width);
+  } else {
+    put_line(e, "rank_lookups_share(%.*s_rows, %.*s_rows, %ld, work, &used);", STR_ARG(name),
+      STR_ARG(e->param_name[leader]), width);
+  }
 }
 
 void bind_function(Emit *e)
@@ -131,14 +137,21 @@ void bind_function(Emit *e)
   put_line(e, "memset(step, 0, sizeof *step);");
   put_line(e, "step->n = b->n;");
   put_line(e, "step->threads = threads;");
-  if (e->p->fuse) {
+  if (e->p->tiles) {
     put_line(e, "const long tiles = (b->n + TILE - 1) / TILE;");
     put_line(e, "step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;");
   } else {
     put_line(e, "step->slots = b->n < 1 ? 1 : b->n < SLOTS ? (int)b->n : SLOTS;");
   }
   bind_leaves(e);
-  if (any(e, PLACE_TOTAL) || e->p->packs.n > 0) {
+  if (totals_any(e, true)) {
+    put_line(e, "step->ready = s->prepared != NULL;");
+    put_line(e, "step->prepared = s->prepared;");
+    put_open(e, "if (!step->ready) {");
+    put_line(e, "step->prepared = rank_carve(work, &used, sizeof *step->prepared);");
+    put_close(e, "}");
+  }
+  if (totals_any(e, false)) {
     put_line(e, "step->totals = rank_carve(work, &used, sizeof *step->totals);");
   }
   if (any(e, PLACE_SLOT)) {
@@ -153,7 +166,7 @@ void bind_function(Emit *e)
       bind_lookups(e, &e->g->grads.data[i]);
     }
   }
-  put_line(e, "(void)work;");
+  put_line(e, "(void)s, (void)work;");
   put_line(e, "return used + 64;");
   put_close(e, "}");
   put_blank(e);

@@ -3,12 +3,14 @@
 
 /* From a graph with gradients to C files. */
 
-#include "../ir/ir.h"
+#include "../pass/plan.h"
 
 typedef struct EmitOptions {
-  bool fuse; /* false: op by op, the baseline */
+  FuseLevel level;
+  bool rewrite; /* cost-driven rewrites of the graph */
   bool f64;
-  int tile; /* samples a tile; 0: chosen */
+  int tile;     /* samples a tile; 0: chosen */
+  bool profile; /* a clock between groups, for measuring: see rank_profile.h */
 } EmitOptions;
 
 typedef struct EmitFile {
@@ -20,8 +22,14 @@ typedef struct EmitFiles {
   VEC(EmitFile) list;
 } EmitFiles;
 
-/* NAME.h, NAME_predict.c, NAME_train.c (when the model trains), NAME_model.c, NAME_main.c. `g` is
- * complete: checked, with gradients, simplified. */
+typedef enum Role { ROLE_PREDICT, ROLE_EVALUATE, ROLE_TRAIN } Role;
+
+/* What one role of the program needs, planned and named as it will be printed. */
+const Plan *emit_plan(Arena *a, const Graph *g, const EmitOptions *o, Role role);
+
+/* NAME_parts.h, NAME_predict.c, NAME_evaluate.c, NAME_train.c (when the model trains), NAME_model.c,
+ * NAME_main.c, and the C interface: NAME.h, NAME_library.c, NAME_training.c. `g` is complete: checked, with gradients,
+ * simplified. */
 void emit_model(Arena *a, const Graph *g, const EmitOptions *o, EmitFiles *out);
 
 #endif

@@ -19,7 +19,7 @@ Env env_new(Emit *e)
   return env;
 }
 
-static Env env_copy(Emit *e, const Env *env)
+Env env_copy(Emit *e, const Env *env)
 {
   Env copy = *env;
   copy.index = ARENA_ARRAY(e->arena, Str, e->g->axes.n);
@@ -31,7 +31,7 @@ static Str root_name(Emit *e, int axis)
 {
   int root = axis_root(e->g, axis);
   e->axis_used[root] = true;
-  return name_c(e->arena, e->g->axes.data[root].name);
+  return e->axis_name[root];
 }
 
 Str row_count(Emit *e, int ragged)
@@ -40,7 +40,7 @@ Str row_count(Emit *e, int ragged)
     return S("n");
   }
   Str name = root_name(e, ragged);
-  if (!e->p->fuse) {
+  if (e->p->padded) {
     return put_text(e, "n * %ld", axis_extent(e->g, ragged));
   }
   return put_text(e, "%.*s_off[n] - %.*s_off[0]", STR_ARG(name), STR_ARG(name));
@@ -58,23 +58,27 @@ Str length_of(Emit *e, int axis)
   return put_text(e, "%ld", a->extent);
 }
 
-/* x * k as text, and nothing for a zero */
-static void term(Emit *e, Buf *b, Str x, long k)
+static bool has_space(Str x)
 {
-  if (x.n == 0 || str_eq(x, S("0"))) {
-    return;
-  }
-  bool simple = true;
   for (int i = 0; i < x.n; i++) {
-    simple &= x.s[i] != ' ';
+    if (x.s[i] == ' ') {
+      return true;
+    }
   }
-  buf_str(b, b->n > 0 ? S(" + ") : S(""));
-  if (k == 1) {
-    buf_str(b, x);
-  } else {
-    buf_format(b, simple ? "%.*s * %ld" : "(%.*s) * %ld", STR_ARG(x), k);
+  return false;
+}
+
+Str times_text(Emit *e, Str x, long k)
+{
+  return k == 1 ? x : put_text(e, has_space(x) ? "(%.*s) * %ld" : "%.*s * %ld", STR_ARG(x), k);
+}
+
+/* nothing for a zero */
+void put_term(Emit *e, Buf *b, Str x, long k)
+{
+  if (x.n > 0 && !str_eq(x, S("0"))) {
+    buf_format(b, "%s%.*s", b->n > 0 ? " + " : "", STR_ARG(times_text(e, x, k)));
   }
-  (void)e;
 }
 
 /* The index of the row that env points at, for a value with B. */
@@ -94,7 +98,7 @@ static Str row_of(Emit *e, const Env *env, const Node *n)
     return l;
   }
   Str root = root_name(e, ragged);
-  if (!e->p->fuse && n->op == OP_INPUT) { /* lists come without padding */
+  if (e->p->padded && n->op == OP_INPUT) { /* lists come without padding */
     return put_text(e, "%.*s_off[s] - %.*s_off[0] + %.*s", STR_ARG(root), STR_ARG(root), STR_ARG(l));
   }
   return l.n == 0 || str_eq(l, S("0")) ? put_text(e, "%.*s_row", STR_ARG(root))
@@ -109,15 +113,15 @@ static Str offset_of(Emit *e, const Env *env, const Node *n)
   if (type_has(n->type, AXIS_B)) {
     Str row = row_of(e, env, n);
     if (v->layout.per_sample_batch && row.n > 0) {
-      row = put_text(e, "(%.*s) * step->n", STR_ARG(row));
+      row = put_text(e, has_space(row) ? "(%.*s) * step->n" : "%.*s * step->n", STR_ARG(row));
     }
-    term(e, &b, row, v->layout.width);
+    put_term(e, &b, row, v->layout.width);
   }
   for (int i = 0; i < n->type.n; i++) {
     int axis = n->type.axis[i];
     bool is_row = type_has(n->type, AXIS_B) && (axis == AXIS_B || axis == v->layout.ragged);
     if (!is_row) {
-      term(e, &b, env->index[axis], v->layout.stride[i]);
+      put_term(e, &b, env->index[axis], v->layout.stride[i]);
     }
   }
   return b.n == 0 ? S("0") : buf_take(&b);
@@ -149,8 +153,23 @@ Str place_of(Emit *e, const Env *env, const Node *n)
   return put_text(e, "%.*s[%.*s]", STR_ARG(base), STR_ARG(offset_of(e, env, n)));
 }
 
-/* env as the operand of a view needs it */
-static Env through_view(Emit *e, const Env *env, const Node *view)
+Str target_of(Emit *e, const Env *env, const Node *n)
+{
+  e->written[n->id] = true;
+  return place_of(e, env, n);
+}
+
+static bool all_indexed(const Env *env, int n, const short *axes)
+{
+  for (int i = 0; i < n; i++) {
+    if (env->index[axes[i]].n == 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Env through_view(Emit *e, const Env *env, const Node *view)
 {
   Env in = env_copy(e, env);
   if (view->op == OP_RENAME) {
@@ -163,6 +182,8 @@ static Env through_view(Emit *e, const Env *env, const Node *view)
         in.absolute = view->axes[i + 1] != AXIS_B;
       }
     }
+  } else if (view->op == OP_SLICE && !all_indexed(env, view->naxes - 1, view->axes + 1)) {
+    in.index[view->axes[0]] = (Str){0};
   } else if (view->op == OP_SLICE) {
     Buf b = {.arena = e->arena};
     long k = 1;
@@ -170,7 +191,7 @@ static Env through_view(Emit *e, const Env *env, const Node *view)
       if (env->vec == view->axes[i]) {
         in.vec = view->axes[0];
       }
-      term(e, &b, env->index[view->axes[i]], k);
+      put_term(e, &b, env->index[view->axes[i]], k);
       k *= axis_extent(e->g, view->axes[i]);
     }
     if (view->offset != 0 || b.n == 0) {
@@ -242,6 +263,11 @@ static int prec_of(Op op)
   }
 }
 
+static Str splat(Emit *e, Printed x, bool vector)
+{
+  return vector && !x.vector ? put_text(e, "rank_splat(%.*s)", STR_ARG(x.text)) : x.text;
+}
+
 static Printed print_op(Emit *e, const Env *env, const Node *n)
 {
   const char *c = op_rows[n->op].c;
@@ -260,8 +286,7 @@ static Printed print_op(Emit *e, const Env *env, const Node *n)
     }
     int i = *++p - '0';
     if (prec == PREC_ATOM) { /* a call: all its arguments are of one type */
-      bool splat = vector && !in[i].vector;
-      buf_format(&b, splat ? "rank_splat(%.*s)" : "%.*s", STR_ARG(in[i].text));
+      buf_str(&b, splat(e, in[i], vector));
     } else {
       bool right = i == 1 || prec == PREC_UNARY;
       buf_str(&b, wrapped(e, in[i], right ? prec + 1 : prec));
@@ -270,13 +295,38 @@ static Printed print_op(Emit *e, const Env *env, const Node *n)
   return (Printed){buf_take(&b), prec, vector};
 }
 
+static bool is_zero(const Node *n)
+{
+  return n->op == OP_CONST && n->value == 0;
+}
+
+/* where(0 < x, y, 0): what rectifiers and their gradients are made of. */
+static bool is_gate(const Emit *e, const Node *n)
+{
+  return n->op == OP_WHERE && is_zero(n->in[2]) && n->in[0]->op == OP_LT &&
+         is_zero(n->in[0]->in[0]) && !plan_stored(e->p, n->in[0]);
+}
+
+static Printed print_gate(Emit *e, const Env *env, const Node *n)
+{
+  Printed x = print(e, env, n->in[0]->in[1]);
+  if (node_is_relu(n)) {
+    return atom(put_text(e, "rank_relu(%.*s)", STR_ARG(x.text)), x.vector);
+  }
+  Printed y = print(e, env, n->in[1]);
+  bool vector = x.vector || y.vector;
+  return atom(put_text(e, "rank_gate(%.*s, %.*s)", STR_ARG(splat(e, x, vector)),
+                STR_ARG(splat(e, y, vector))),
+    vector);
+}
+
 static Printed print_random(Emit *e, const Env *env, const Node *n)
 {
   Buf b = {.arena = e->arena};
   long k = 1;
   for (int i = n->type.n - 1; i >= 0; i--) {
     if (n->type.axis[i] != AXIS_B) {
-      term(e, &b, env->index[n->type.axis[i]], k);
+      put_term(e, &b, env->index[n->type.axis[i]], k);
       k *= axis_extent(e->g, n->type.axis[i]);
     }
   }
@@ -312,16 +362,20 @@ static Printed print_gather(Emit *e, const Env *env, const Node *n)
   Str id = element_of(e, env, n->in[0]);
   Layout l = plan_layout(e->g, table->type, false);
   Buf b = {.arena = e->arena};
-  if (l.width == 1) {
-    buf_str(&b, id);
-  } else {
-    buf_format(&b, "(long)%.*s * %ld", STR_ARG(id), l.width);
-  }
   for (int i = 0; i < table->type.n; i++) {
-    term(e, &b, env->index[table->type.axis[i]], l.stride[i]);
+    put_term(e, &b, env->index[table->type.axis[i]], l.stride[i]);
   }
-  Str name = name_c(e->arena, table->name);
-  return atom(put_text(e, "step->%.*s[%.*s]", STR_ARG(name), STR_ARG(buf_take(&b))), false);
+  for (int i = 0; i < e->pointers.n; i++) {
+    const RowPointer *p = &e->pointers.data[i];
+    if (p->table == n->leaf && str_eq(p->id, id)) {
+      return atom(put_text(e, "%.*s[%.*s]", STR_ARG(p->name), STR_ARG(b.n > 0 ? buf_take(&b) : S("0"))), false);
+    }
+  }
+  Buf at = {.arena = e->arena};
+  buf_str(&at, l.width == 1 ? id : put_text(e, "(long)%.*s * %ld", STR_ARG(id), l.width));
+  put_term(e, &at, buf_take(&b), 1);
+  return atom(put_text(e, "step->%.*s[%.*s]", STR_ARG(e->param_name[n->leaf]), STR_ARG(buf_take(&at))),
+    false);
 }
 
 static Printed print(Emit *e, const Env *env, const Node *n)
@@ -348,8 +402,10 @@ static Printed print(Emit *e, const Env *env, const Node *n)
     return print_random(e, env, n);
   case OP_GATHER:
     return print_gather(e, env, n);
+  case OP_ORDER:
+    return print(e, env, n->in[0]);
   default:
-    return print_op(e, env, n);
+    return is_gate(e, n) ? print_gate(e, env, n) : print_op(e, env, n);
   }
 }
 

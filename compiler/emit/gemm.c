@@ -71,7 +71,7 @@ static Env env_at_start(Emit *e, const Stmt *s)
 static long pack_ld(const Emit *e, const Contract *c)
 {
   const Pack *k = &e->p->packs.data[c->pack];
-  return k->stride[k->naxes - 2];
+  return k->stride[c->nk - 1];
 }
 
 static Shape shape_of(Emit *e, const Stmt *s)
@@ -79,6 +79,10 @@ static Shape shape_of(Emit *e, const Stmt *s)
   const Contract *c = &s->contract;
   Env env = env_at_start(e, s);
   Shape h = {.n = axis_extent(e->g, c->n)};
+  if (c->nn > 1) { /* several axes as one, gaps of padding included */
+    int first = s->node->type.axis[s->node->type.n - c->nn];
+    h.n = stride_of(e, s->node, first) * axis_extent(e->g, first);
+  }
   h.m = count_of(e, c->nm, c->m);
   h.k = count_of(e, c->nk, c->k);
   long nm = c->nm > 0 ? stride_of(e, c->a, c->m[c->nm - 1]) : 0;
@@ -131,12 +135,12 @@ static Env env_in_kernel(Emit *e, const Stmt *s)
   return env;
 }
 
-static Str done_of(Emit *e, const Stmt *s, const Env *env)
+static Str store_of(Emit *e, const Env *env, const Node *n, const Node *sum)
 {
-  const Node *n = s->store;
   Value *v = &e->p->value[n->id];
+  e->written[n->id] = true;
   Str value = S("sum");
-  if (n != s->node) {
+  if (n != sum) {
     Place place = v->place;
     v->place = PLACE_INLINE;
     value = expr(e, env, n);
@@ -144,6 +148,18 @@ static Str done_of(Emit *e, const Stmt *s, const Env *env)
   }
   return put_text(
     e, "rank_store(%.*s, %.*s)", STR_ARG(pointer_to(e, env, n, (Str){0})), STR_ARG(value));
+}
+
+static Str done_of(Emit *e, const Stmt *s, const Env *env)
+{
+  Str first = store_of(e, env, s->store, s->node);
+  if (!s->then) {
+    return first;
+  }
+  Env after = *env; /* the sum itself may be stored: it is read back */
+  after.sum = s->store == s->node ? NULL : env->sum;
+  return put_text(
+    e, "(%.*s, %.*s)", STR_ARG(first), STR_ARG(store_of(e, &after, s->then, s->node)));
 }
 
 static void describe(Emit *e, const Stmt *s, const Shape *h)
@@ -154,7 +170,7 @@ static void describe(Emit *e, const Stmt *s, const Shape *h)
   put_line(e, "/* %.*s = %.*s x %.*s: %.*s x %ld, %.*s products each%s */", STR_ARG(shape),
     STR_ARG(type_print(e->g, c->a->type, e->arena)),
     STR_ARG(type_print(e->g, c->b->type, e->arena)), STR_ARG(h->m), h->n, STR_ARG(h->k),
-    s->store != s->node ? "; epilogue fused" : "");
+    s->store != s->node || s->then ? "; epilogue fused" : "");
 }
 
 static void by_blas(Emit *e, const Stmt *s, const Shape *h)
@@ -162,6 +178,7 @@ static void by_blas(Emit *e, const Stmt *s, const Shape *h)
   Env env = env_at_start(e, s);
   const Contract *c = &s->contract;
   long ldc = c->nm > 0 ? stride_of(e, s->node, c->m[c->nm - 1]) : row_stride(e, s->node);
+  e->written[s->node->id] = true;
   Str out = pointer_to(e, &env, s->node, (Str){0});
   put_line(e, "rank_blas(%.*s, %ld, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s, %ld, %d);",
     STR_ARG(h->m), h->n, STR_ARG(h->k), STR_ARG(h->a), STR_ARG(h->a_m), STR_ARG(h->a_k),
@@ -178,7 +195,7 @@ void contract_print(Emit *e, const Stmt *s)
     put_line(e, "rank_real %.*s[%ld];", STR_ARG(v->name), rows * v->layout.width);
   }
   describe(e, s, &h);
-  if (!e->p->fuse && s->flat) {
+  if (e->p->padded && s->flat) {
     by_blas(e, s, &h);
     return;
   }
@@ -192,15 +209,7 @@ void contract_print(Emit *e, const Stmt *s)
     c->rows_k ? "RANK_GEMM_ROWS" : "RANK_GEMM", STR_ARG(h.m), h.n, STR_ARG(h.k), STR_ARG(h.a),
     STR_ARG(h.a_m), STR_ARG(h.a_k), STR_ARG(h.b), STR_ARG(h.ldb));
   put_line(e, "  %.*s, %.*s);", STR_ARG(init), STR_ARG(done));
-  if (!e->p->fuse && v->layout.ragged >= 0 && v->place == PLACE_BATCH) {
-    Str root = name_c(e->arena, e->g->axes.data[axis_root(e->g, v->layout.ragged)].name);
-    e->axis_used[axis_root(e->g, v->layout.ragged)] = true;
-    put_line(e,
-      "memset(%.*s + (%.*s_row + %.*s_len) * %ld, 0, sizeof(rank_real) * (size_t)((%ld - %.*s_len) "
-      "* %ld));",
-      STR_ARG(v->name), STR_ARG(root), STR_ARG(root), v->layout.width,
-      axis_extent(e->g, v->layout.ragged), STR_ARG(root), v->layout.width);
-  }
+  zero_padding(e, s, s->store);
 }
 
 /* A pack is written once per step: rows padded with 0. */
@@ -208,16 +217,14 @@ void pack_print(Emit *e, const Pack *k)
 {
   Env env = env_new(e);
   env.index[AXIS_B] = (Str){0};
+  e->pack_written[k - e->p->packs.data] = true;
   put_line(e, "#pragma omp for nowait");
   Buf at = {.arena = e->arena};
   for (int i = 0; i < k->naxes; i++) {
     loop_open(e, &env, k->axis[i], false);
-    buf_format(&at, k->stride[i] != 1 ? "%.*s * %ld + " : "%.*s", STR_ARG(env.index[k->axis[i]]),
-      k->stride[i]);
+    put_term(e, &at, env.index[k->axis[i]], k->stride[i]);
   }
   put_line(e, "%.*s[%.*s] = %.*s;", STR_ARG(k->name), STR_ARG(buf_take(&at)),
     STR_ARG(expr(e, &env, k->node)));
-  for (int i = 0; i < k->naxes; i++) {
-    put_close(e, "}");
-  }
+  loops_close(e, k->naxes);
 }

@@ -1,16 +1,15 @@
 /* model.c: the constant rank_model that tells the runtime about a model, and main. */
 
+#include "fields.h"
+#include "wrap.h"
 #include "writer.h"
 
 #include "../pass/pass.h"
 
+#include <stdarg.h>
 #include <stdint.h>
-
-typedef struct Text {
-  Arena *arena;
-  Buf out;
-  const Graph *g;
-} Text;
+#include <stdio.h>
+#include <string.h>
 
 bool model_trains(const Graph *g)
 {
@@ -44,16 +43,6 @@ static int output_of(const Graph *g, const Node *n)
   return i;
 }
 
-static void puts_line(Text *t, const char *text)
-{
-  buf_format(&t->out, "%s\n", text);
-}
-
-static Str quoted(Text *t, Str s)
-{
-  return string_c(t->arena, s);
-}
-
 static uint64_t hash_text(uint64_t h, Str s)
 {
   for (int i = 0; i < s.n; i++) {
@@ -71,7 +60,7 @@ static uint64_t hash_number(uint64_t h, long x)
 }
 
 /* FNV-1a over everything that a weights file must agree on. */
-static uint64_t layout_hash(const Graph *g)
+uint64_t model_layout(const Graph *g)
 {
   uint64_t h = 14695981039346656037u;
   for (int i = 0; i < g->params.n; i++) {
@@ -88,20 +77,6 @@ static uint64_t layout_hash(const Graph *g)
   return h;
 }
 
-static void dims(Text *t)
-{
-  const Graph *g = t->g;
-  int n = 0;
-  for (int i = 0; i < g->axes.n; i++) {
-    if (g->axes.data[i].kind == AXIS_RAGGED && axis_root(g, i) == i) {
-      buf_format(&t->out, n++ == 0 ? "static const rank_dim dims[] = {\n" : "");
-      buf_format(&t->out, "  {%.*s, %ld},\n", STR_ARG(quoted(t, g->axes.data[i].name)),
-        g->axes.data[i].extent);
-    }
-  }
-  puts_line(t, n > 0 ? "};\n" : "");
-}
-
 static int dim_count(const Graph *g)
 {
   int n = 0;
@@ -109,96 +84,6 @@ static int dim_count(const Graph *g)
     n += g->axes.data[i].kind == AXIS_RAGGED && axis_root(g, i) == i;
   }
   return n;
-}
-
-static void encoding_arrays(Text *t, int i)
-{
-  const Input *in = &t->g->inputs.data[i];
-  const Encoding *e = &in->encoding;
-  if (e->source == FROM_NAMES && e->ncolumns > 0) {
-    buf_format(&t->out, "static const char *const columns_%d[] = {", i);
-    for (int j = 0; j < e->ncolumns; j++) {
-      buf_format(&t->out, "%s%.*s", j > 0 ? ", " : "", STR_ARG(quoted(t, e->columns[j])));
-    }
-    puts_line(t, "};");
-  }
-  if (e->source == FROM_POSITIONS) {
-    buf_format(&t->out, "static const int positions_%d[] = {", i);
-    for (int j = 0; j < e->ncolumns; j++) {
-      buf_format(&t->out, "%s%d", j > 0 ? ", " : "", e->positions[j]);
-    }
-    puts_line(t, "};");
-  }
-  if (e->nbuckets > 0) {
-    buf_format(&t->out, "static const double buckets_%d[] = {", i);
-    for (int j = 0; j < e->nbuckets; j++) {
-      buf_format(&t->out, "%s%.17g", j > 0 ? ", " : "", e->buckets[j]);
-    }
-    puts_line(t, "};");
-  }
-  if (in->nvocab > 0) {
-    buf_format(&t->out, "static const long vocab_%d[] = {", i);
-    for (int j = 0; j < in->nvocab; j++) {
-      buf_format(&t->out, "%s%ld", j > 0 ? ", " : "", in->vocab[j]);
-    }
-    puts_line(t, "};");
-  }
-}
-
-static void encoding(Text *t, int i)
-{
-  const Encoding *e = &t->g->inputs.data[i].encoding;
-  static const char *const sources[] = {"RANK_FROM_NAMES", "RANK_FROM_POSITIONS",
-    "RANK_FROM_INDICES", "RANK_FROM_VALUES", "RANK_FROM_TARGET"};
-  Buf *b = &t->out;
-  buf_format(b, "   .encoding = {.source = %s, .ncolumns = %d", sources[e->source], e->ncolumns);
-  if (e->source == FROM_NAMES && e->ncolumns > 0) {
-    buf_format(b, ", .columns = columns_%d", i);
-  }
-  if (e->source == FROM_POSITIONS) {
-    buf_format(b, ", .positions = positions_%d", i);
-  }
-  buf_format(b, ", .separator = %.*s", STR_ARG(quoted(t, e->separator)));
-  if (e->nbuckets > 0) {
-    buf_format(b, ", .buckets = buckets_%d, .nbuckets = %d", i, e->nbuckets);
-  }
-  buf_format(b, ", .vocab_min = %d, .missing = %.17g,\n", e->vocab_min, e->missing);
-  buf_format(b,
-    "     .has_missing = %d, .log1p = %d, .standardize = %d, .hash = %d, .vocab = %d, .cut = %d, "
-    ".keep_last = %d}},\n",
-    e->has_missing, e->log1p, e->standardize, e->hash, e->vocab, e->cut, e->keep_last);
-}
-
-static void inputs(Text *t)
-{
-  const Graph *g = t->g;
-  for (int i = 0; i < g->inputs.n; i++) {
-    encoding_arrays(t, i);
-  }
-  puts_line(t, "static const rank_input inputs[] = {");
-  for (int i = 0; i < g->inputs.n; i++) {
-    const Input *in = &g->inputs.data[i];
-    Layout l = plan_layout(g, in->type, false);
-    buf_format(&t->out,
-      "  {.name = %.*s, .is_id = %d, .label = %d, .dim = %d, .width = %ld, .nvocab = %d,\n",
-      STR_ARG(quoted(t, in->name)), in->type.kind == KIND_ID, in->label,
-      l.ragged < 0 ? -1 : dim_index(g, l.ragged), l.width, in->nvocab);
-    if (in->nvocab > 0) {
-      buf_format(&t->out, "   .vocab = vocab_%d,\n", i);
-    }
-    buf_format(&t->out, "   .same_as = %d,\n", in->same_as);
-    encoding(t, i);
-  }
-  puts_line(t, "};\n");
-}
-
-static void shape_text(Text *t, int n, const long *shape)
-{
-  buf_format(&t->out, ".nshape = %d, .shape = {", n);
-  for (int j = 0; j < n; j++) {
-    buf_format(&t->out, "%s%ld", j > 0 ? ", " : "", shape[j]);
-  }
-  buf_format(&t->out, n == 0 ? "0}" : "}");
 }
 
 static void params(Text *t)
@@ -211,12 +96,22 @@ static void params(Text *t)
   puts_line(t, "static const rank_param params[] = {");
   for (int i = 0; i < g->params.n; i++) {
     const Param *p = &g->params.data[i];
-    long width = plan_layout(g, p->type, false).width;
-    buf_format(&t->out, "  {.name = %.*s, .table = %d, .rows = %ld, .vocab_of = %d, .width = %ld, ",
-      STR_ARG(quoted(t, p->name)), p->table, p->table ? p->rows : 1, p->vocab_of, width);
-    shape_text(t, p->nshape, p->shape);
-    buf_format(&t->out, ",\n   .init = %s, .init_a = %.17g, .init_b = %.17g},\n", inits[p->init],
-      p->init_a, p->init_b);
+    Fields f = {.arena = t->arena};
+    field(&f, ".name = %.*s", STR_ARG(quoted(t, p->name)));
+    flag(&f, "table", p->table);
+    field(&f, ".rows = %ld", p->table ? p->rows : 1);
+    field(&f, ".vocab_of = %d", p->vocab_of);
+    field(&f, ".width = %ld", plan_layout(g, p->type, false).width);
+    field(&f, ".nshape = %d", p->nshape);
+    field(&f, ".shape = %.*s", STR_ARG(shape_text(t, p->nshape, p->shape)));
+    field(&f, ".init = %s", inits[p->init]);
+    if (p->init != INIT_ZEROS) {
+      field(&f, ".init_a = %.17g", p->init_a);
+    }
+    if (p->init == INIT_NORMAL || p->init == INIT_UNIFORM) {
+      field(&f, ".init_b = %.17g", p->init_b);
+    }
+    element(t, &f);
   }
   puts_line(t, "};\n");
 }
@@ -237,21 +132,21 @@ static void outputs(Text *t, const Graph *g, int visible)
         width *= shape[n++];
       }
     }
-    buf_format(&t->out, "  {.name = %.*s, .hidden = %d, .width = %ld, ",
-      STR_ARG(quoted(t, o->name)), i >= visible, width);
-    shape_text(t, n, shape);
-    puts_line(t, "},");
+    Fields f = {.arena = t->arena};
+    field(&f, ".name = %.*s", STR_ARG(quoted(t, o->name)));
+    flag(&f, "hidden", i >= visible);
+    field(&f, ".width = %ld", width);
+    field(&f, ".nshape = %d", n);
+    field(&f, ".shape = %.*s", STR_ARG(shape_text(t, n, shape)));
+    element(t, &f);
   }
   puts_line(t, "};\n");
 }
 
-static Str metric_text(Text *t, const Graph *g, const Metric *m)
+static Str metric_text(Text *t, const Metric *m)
 {
-  if (m->loc.source) {
-    return (Str){m->loc.source->text.s + m->loc.at, m->loc.n};
-  }
-  (void)g;
-  return str_copy(t->arena, m->name);
+  return m->loc.source ? (Str){m->loc.source->text.s + m->loc.at, m->loc.n}
+                       : str_copy(t->arena, m->name);
 }
 
 static void metrics(Text *t, const Graph *g)
@@ -262,23 +157,30 @@ static void metrics(Text *t, const Graph *g)
   for (int i = 0; i < g->metrics.n; i++) {
     const Metric *m = &g->metrics.data[i];
     if (m->nk > 0) {
-      buf_format(&t->out, "static const long k_%d[] = {", i);
+      Str *x = ARENA_ARRAY(t->arena, Str, m->nk);
       for (int j = 0; j < m->nk; j++) {
-        buf_format(&t->out, "%s%ld", j > 0 ? ", " : "", m->k[j]);
+        x[j] = str_format(t->arena, "%ld", m->k[j]);
       }
-      puts_line(t, "};");
+      array(t, "long ", str_format(t->arena, "k_%d", i), m->nk, x);
     }
   }
   puts_line(t, "static const rank_metric metrics[] = {");
   for (int i = 0; i < g->metrics.n; i++) {
     const Metric *m = &g->metrics.data[i];
-    buf_format(&t->out, "  {.name = %.*s, .text = %.*s, .nargs = %d, .args = {",
-      STR_ARG(quoted(t, m->name)), STR_ARG(quoted(t, metric_text(t, g, m))), m->nargs);
+    Fields f = {.arena = t->arena}, args = {.arena = t->arena};
     for (int j = 0; j < m->nargs; j++) {
-      buf_format(&t->out, "%s%d", j > 0 ? ", " : "", output_of(g, m->args[j]));
+      field(&args, "%d", output_of(g, m->args[j]));
     }
-    buf_format(&t->out, "}, .by = %d, .nk = %d", m->by, m->nk);
-    buf_format(&t->out, m->nk > 0 ? ", .k = k_%d},\n" : "},\n", i);
+    field(&f, ".name = %.*s", STR_ARG(quoted(t, m->name)));
+    field(&f, ".text = %.*s", STR_ARG(quoted(t, metric_text(t, m))));
+    field(&f, ".nargs = %d", m->nargs);
+    field(&f, ".args = %.*s", STR_ARG(fields_text(&args, 0, 0, 0)));
+    field(&f, ".by = %d", m->by);
+    if (m->nk > 0) {
+      field(&f, ".nk = %d", m->nk);
+      field(&f, ".k = k_%d", i);
+    }
+    element(t, &f);
   }
   puts_line(t, "};\n");
 }
@@ -286,36 +188,89 @@ static void metrics(Text *t, const Graph *g)
 static void states(Text *t)
 {
   const Optimizer *o = &t->g->train.optimizer;
+  Str x[MAX_STATES];
   if (o->nstates == 0) {
     return;
   }
-  buf_format(&t->out, "static const char *const state_names[] = {");
   for (int k = 0; k < o->nstates; k++) {
-    buf_format(&t->out, "%s%.*s", k > 0 ? ", " : "", STR_ARG(quoted(t, o->state_name[k])));
+    x[k] = quoted(t, o->state_name[k]);
   }
-  buf_format(&t->out, "};\nstatic const double state_init[] = {");
+  array(t, "char *const ", S("state_names"), o->nstates, x);
   for (int k = 0; k < o->nstates; k++) {
-    buf_format(&t->out, "%s%.17g", k > 0 ? ", " : "", o->state_init[k]);
+    x[k] = str_format(t->arena, "%.17g", o->state_init[k]);
   }
-  puts_line(t, "};\n");
+  array(t, "double ", S("state_init"), o->nstates, x);
+  puts_line(t, "");
 }
 
+/* In a library there is nothing that evaluates, and what trains is apart. */
 static void workspace(Text *t, Str model)
 {
-  buf_format(&t->out, "/* Bytes of working memory; predict and evaluate share theirs. */\n"
-                      "static size_t workspace(const rank_state *s, const rank_batch *b, int "
-                      "threads, int training)\n{\n");
+  buf_format(&t->out,
+    "/* Bytes of working memory; predict and evaluate share theirs. */\n"
+    "static size_t workspace(const rank_state *s, const rank_batch *b, int threads, int training)\n"
+    "{\n  (void)training;\n  const size_t predict = %.*s_predict_bytes(s, b, threads);\n"
+    "#ifdef RANK_LIBRARY\n  return predict;\n#else\n",
+    STR_ARG(model));
   if (model_trains(t->g)) {
     buf_format(&t->out, "  if (training) {\n    return %.*s_train_bytes(s, b, threads);\n  }\n",
       STR_ARG(model));
-  } else {
-    puts_line(t, "  (void)training;");
   }
   buf_format(&t->out,
-    "  const size_t predict = %.*s_predict_bytes(s, b, threads);\n"
     "  const size_t evaluate = %.*s_evaluate_bytes(s, b, threads);\n"
-    "  return predict > evaluate ? predict : evaluate;\n}\n\n",
+    "  return predict > evaluate ? predict : evaluate;\n#endif\n}\n\n",
+    STR_ARG(model));
+}
+
+static void line(Text *t, const char *name, long value)
+{
+  if (value != 0) {
+    buf_format(&t->out, "  .%s = %ld,\n", name, value);
+  }
+}
+
+static void model_struct(Text *t, const Graph *evaluated, Str model)
+{
+  const Graph *g = t->g;
+  const Train *r = &g->train;
+  const Optimizer *p = &r->optimizer;
+  Buf *b = &t->out;
+  buf_format(b, "const rank_model %.*s_model = {\n", STR_ARG(model));
+  text_line(t, "name", g->model);
+  text_line(t, "doc", g->doc);
+  buf_format(
+    b, "  .rankc = \"0.1.0\",\n  .layout = 0x%016llxu,\n", (unsigned long long)model_layout(g));
+  line(t, "ndims", dim_count(g));
+  line(t, "ninputs", g->inputs.n);
+  line(t, "nparams", g->params.n);
+  line(t, "noutputs", evaluated->outputs.n);
+  line(t, "nmetrics", evaluated->metrics.n);
+  line(t, "nstates", p->nstates);
+  buf_format(b, "%s  .inputs = inputs,\n%s%s%s%s", dim_count(g) > 0 ? "  .dims = dims,\n" : "",
+    g->params.n > 0 ? "  .params = params,\n" : "",
+    evaluated->outputs.n > 0 ? "  .outputs = outputs,\n" : "",
+    evaluated->metrics.n > 0 ? "  .metrics = metrics,\n" : "",
+    p->nstates > 0 ? "  .state_names = state_names,\n  .state_init = state_init,\n" : "");
+  text_line(t, "optimizer", model_trains(g) ? p->name : (Str){0});
+  line(t, "libsvm", g->data.format == DATA_LIBSVM);
+  line(t, "libsvm_base", g->data.base);
+  line(t, "header", g->data.header);
+  buf_format(
+    b, "  .separator = '\\%03o',\n  .lr = %.17g,\n", (unsigned char)g->data.separator, p->lr);
+  line(t, "batch", r->batch);
+  line(t, "epochs", r->epochs);
+  line(t, "seed", r->seed);
+  line(t, "early_stopping", r->early_stopping);
+  line(t, "drop_last", r->drop_last);
+  buf_format(b,
+    "  .workspace = workspace,\n  .predict = %.*s_predict_batch,\n#ifndef RANK_LIBRARY\n"
+    "  .evaluate = %.*s_evaluate_batch,\n",
     STR_ARG(model), STR_ARG(model));
+  if (model_trains(g)) {
+    buf_format(b, "  .train = %.*s_train_batch,\n", STR_ARG(model));
+  }
+  buf_format(b, "#endif\n");
+  buf_format(b, "};\n");
 }
 
 Str emit_descriptor(Arena *a, const Graph *g, const EmitOptions *o)
@@ -330,55 +285,14 @@ Str emit_descriptor(Arena *a, const Graph *g, const EmitOptions *o)
     "/* %.*s: what the runtime knows of the model.\n * Generated by rankc; edit the model, not "
     "this file. */\n\n#include \"%.*s_parts.h\"\n\n",
     STR_ARG(g->model), STR_ARG(g->model));
-  dims(&t);
-  inputs(&t);
+  describe_inputs(&t);
   params(&t);
   outputs(&t, evaluated, visible);
   metrics(&t, evaluated);
   states(&t);
   workspace(&t, model);
-  const Train *r = &g->train;
-  const Optimizer *p = &r->optimizer;
-  Buf *b = &t.out;
-  buf_format(b,
-    "const rank_model %.*s_model = {\n  .name = %.*s,\n  .doc = %.*s,\n  .rankc = \"0.1.0\",\n",
-    STR_ARG(model), STR_ARG(quoted(&t, g->model)), STR_ARG(quoted(&t, g->doc)));
-  buf_format(b, "  .layout = 0x%016llxu,\n", (unsigned long long)layout_hash(g));
-  buf_format(b,
-    "  .ndims = %d, .ninputs = %d, .nparams = %d, .noutputs = %d, .nmetrics = %d, .nstates = %d,\n",
-    dim_count(g), g->inputs.n, g->params.n, evaluated->outputs.n, evaluated->metrics.n, p->nstates);
-  if (dim_count(g) > 0) {
-    buf_format(b, "  .dims = dims,\n");
-  }
-  buf_format(b, "  .inputs = inputs,\n");
-  if (g->params.n > 0) {
-    buf_format(b, "  .params = params,\n");
-  }
-  if (evaluated->outputs.n > 0) {
-    buf_format(b, "  .outputs = outputs,\n");
-  }
-  if (evaluated->metrics.n > 0) {
-    buf_format(b, "  .metrics = metrics,\n");
-  }
-  if (p->nstates > 0) {
-    buf_format(b, "  .state_names = state_names,\n  .state_init = state_init,\n");
-  }
-  buf_format(
-    b, "  .optimizer = %.*s,\n", STR_ARG(quoted(&t, model_trains(g) ? p->name : (Str){0})));
-  buf_format(b, "  .libsvm = %d, .libsvm_base = %d, .header = %d, .separator = '\\%03o',\n",
-    g->data.format == DATA_LIBSVM, g->data.base, g->data.header, (unsigned char)g->data.separator);
-  buf_format(b,
-    "  .lr = %.17g, .batch = %ld, .epochs = %ld, .seed = %ld, .early_stopping = %ld, .drop_last = "
-    "%d,\n",
-    p->lr, r->batch, r->epochs, r->seed, r->early_stopping, r->drop_last);
-  buf_format(b,
-    "  .workspace = workspace,\n  .predict = %.*s_predict,\n  .evaluate = %.*s_evaluate,\n",
-    STR_ARG(model), STR_ARG(model));
-  if (model_trains(g)) {
-    buf_format(b, "  .train = %.*s_train,\n", STR_ARG(model));
-  }
-  buf_format(b, "};\n");
-  return buf_take(b);
+  model_struct(&t, evaluated, model);
+  return buf_take(&t.out);
 }
 
 /* What the files of one model know of each other. */
@@ -392,16 +306,19 @@ Str emit_parts(Arena *a, const Graph *g)
     " * Generated by rankc; edit the model, not this file. */\n\n#include \"rank_model.h\"\n\n",
     STR_ARG(m), STR_ARG(m), STR_ARG(g->model));
   buf_format(&b,
-    "rank_status %.*s_predict(const rank_state *s, const rank_batch *b, rank_real *const *out,\n"
+    "rank_status %.*s_predict_batch(const rank_state *s, const rank_batch *b, rank_real *const "
+    "*out,\n"
     "  void *work, int threads);\n"
     "size_t %.*s_predict_bytes(const rank_state *s, const rank_batch *b, int threads);\n"
-    "rank_status %.*s_evaluate(const rank_state *s, const rank_batch *b, rank_real *const *out,\n"
+    "size_t %.*s_prepare(const rank_state *s, void *prepared);\n"
+    "rank_status %.*s_evaluate_batch(const rank_state *s, const rank_batch *b, rank_real *const "
+    "*out,\n"
     "  double *loss, void *work, int threads);\n"
     "size_t %.*s_evaluate_bytes(const rank_state *s, const rank_batch *b, int threads);\n",
-    STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m));
+    STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m));
   if (model_trains(g)) {
     buf_format(&b,
-      "rank_status %.*s_train(rank_state *s, const rank_batch *b, const rank_step *o, double "
+      "rank_status %.*s_train_batch(rank_state *s, const rank_batch *b, const rank_step *o, double "
       "*loss,\n"
       "  void *work);\n"
       "size_t %.*s_train_bytes(const rank_state *s, const rank_batch *b, int threads);\n",

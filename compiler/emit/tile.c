@@ -7,6 +7,7 @@
 
 #include "../ir/ops.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static long rows_of(const Emit *e, const Value *v)
@@ -30,13 +31,14 @@ static long padded(long n)
 }
 
 /* Members of one place, in the order of the program; phase -1: all. */
-static int members(Emit *e, Place place, int phase, Op except)
+static int members(Emit *e, Place place, int phase, Op except, bool prepared)
 {
   int count = 0;
   for (int i = 0; i < e->g->nodes.n; i++) {
     const Node *n = e->g->nodes.data[i];
     const Value *v = &e->p->value[i];
-    if (!needs_memory(e, n, place) || (phase >= 0 && v->phase - 1 != phase) || n->op == except) {
+    if (!needs_memory(e, n, place) || (phase >= 0 && v->phase - 1 != phase) || n->op == except ||
+        e->prepared[i] != prepared) {
       continue;
     }
     Str type = type_print(e->g, n->type, e->arena);
@@ -65,11 +67,6 @@ static bool has_place(const Emit *e, Place place)
     }
   }
   return false;
-}
-
-static bool has_totals(const Emit *e)
-{
-  return e->p->packs.n > 0 || has_place(e, PLACE_TOTAL);
 }
 
 static bool has_scatter(const Emit *e, int param)
@@ -107,7 +104,7 @@ static void step_struct(Emit *e)
   for (int i = 0; i < g->axes.n; i++) {
     if (is_list_axis(g, i)) {
       put_line(e, "const int32_t *%.*s_off; /* where each sample's list starts */",
-        STR_ARG(name_c(e->arena, g->axes.data[i].name)));
+        STR_ARG(e->axis_name[i]));
     }
   }
   for (int i = 0; i < g->nodes.n; i++) {
@@ -118,7 +115,7 @@ static void step_struct(Emit *e)
     }
   }
   for (int i = 0; i < g->params.n; i++) {
-    put_line(e, "rank_real *%.*s;", STR_ARG(name_c(e->arena, g->params.data[i].name)));
+    put_line(e, "rank_real *%.*s;", STR_ARG(e->param_name[i]));
   }
   for (int i = 0; i < g->nodes.n; i++) {
     if (needs_memory(e, g->nodes.data[i], PLACE_BATCH)) {
@@ -128,12 +125,16 @@ static void step_struct(Emit *e)
   }
   for (int i = 0; i < g->params.n; i++) {
     if (has_scatter(e, i)) {
-      Str name = name_c(e->arena, g->params.data[i].name);
+      Str name = e->param_name[i];
       put_line(e, "rank_lookups %.*s_rows; /* gradient rows, by lookup */", STR_ARG(name));
       put_line(e, "long %.*s_at[%d];", STR_ARG(name), lookups(e, i));
     }
   }
-  if (has_totals(e)) {
+  if (totals_any(e, true)) {
+    put_line(e, "struct %.*s_prepared *prepared;", STR_ARG(e->prefix));
+    put_line(e, "int ready; /* prepared was filled before */");
+  }
+  if (totals_any(e, false)) {
     put_line(e, "struct %.*s_totals *totals;", STR_ARG(e->prefix));
   }
   if (has_place(e, PLACE_SLOT)) {
@@ -156,12 +157,28 @@ static void step_struct(Emit *e)
   put_blank(e);
 }
 
+static void totals_struct(Emit *e, bool prepared)
+{
+  put_line(e, prepared ? "/* What follows from the weights alone: the same in every call. */"
+                       : "/* What does not depend on the sample; weights packed for the kernels. */");
+  put_open(e, "struct %.*s_%s {", STR_ARG(e->prefix), prepared ? "prepared" : "totals");
+  members(e, PLACE_TOTAL, -1, OP_COUNT, prepared);
+  for (int i = 0; i < e->p->packs.n; i++) {
+    const Pack *k = &e->p->packs.data[i];
+    if (e->prepared[k->node->id] == prepared) {
+      put_line(e, "rank_real %.*s[%ld];", STR_ARG(k->name), k->size);
+    }
+  }
+  put_close(e, "};");
+  put_blank(e);
+}
+
 void tile_structs(Emit *e)
 {
   if (has_place(e, PLACE_TILE)) {
     put_line(e, "/* One thread's slab: the values of TILE samples that several blocks share. */");
     put_open(e, "struct %.*s_tile {", STR_ARG(e->prefix));
-    members(e, PLACE_TILE, -1, OP_COUNT);
+    members(e, PLACE_TILE, -1, OP_COUNT, false);
     put_close(e, "};");
     put_blank(e);
   }
@@ -172,7 +189,7 @@ void tile_structs(Emit *e)
     put_open(e, "struct %.*s_sums {", STR_ARG(e->prefix));
     for (int p = 0; p < e->p->phases; p++) {
       put_open(e, "struct {");
-      int count = members(e, PLACE_SLOT, p, OP_MAX);
+      int count = members(e, PLACE_SLOT, p, OP_MAX, false);
       if (count == 0) {
         put_line(e, "rank_real none[16];");
       }
@@ -188,16 +205,10 @@ void tile_structs(Emit *e)
     put_close(e, "};");
     put_blank(e);
   }
-  if (has_totals(e)) {
-    put_line(e, "/* What does not depend on the sample; weights packed for the kernels. */");
-    put_open(e, "struct %.*s_totals {", STR_ARG(e->prefix));
-    members(e, PLACE_TOTAL, -1, OP_COUNT);
-    for (int i = 0; i < e->p->packs.n; i++) {
-      const Pack *k = &e->p->packs.data[i];
-      put_line(e, "rank_real %.*s[%ld];", STR_ARG(k->name), k->size);
+  for (int prepared = 1; prepared >= 0; prepared--) {
+    if (totals_any(e, prepared)) {
+      totals_struct(e, prepared);
     }
-    put_close(e, "};");
-    put_blank(e);
   }
   step_struct(e);
 }
@@ -207,6 +218,8 @@ void tile_structs(Emit *e)
 void function_begin(Emit *e)
 {
   memset(e->used, 0, sizeof(bool) * (size_t)e->g->nodes.n);
+  memset(e->written, 0, sizeof(bool) * (size_t)e->g->nodes.n);
+  memset(e->pack_written, 0, sizeof(bool) * (size_t)e->p->packs.n);
   memset(e->pack_used, 0, sizeof(bool) * (size_t)e->p->packs.n);
   memset(e->axis_used, 0, sizeof(bool) * (size_t)e->g->axes.n);
   e->out = ARENA_NEW(e->arena, Buf);
@@ -226,64 +239,101 @@ static void declare(Emit *e, const Node *n, int phase)
   const Value *v = &e->p->value[n->id];
   Str name = v->name;
   bool leaf = is_real_leaf(n);
+  const char *read = e->written[n->id] ? "" : "const ";
   if (n->op == OP_INPUT || (v->place == PLACE_BATCH && !leaf)) {
     const char *type = n->type.kind == KIND_ID ? "const int32_t"
                        : n->op == OP_INPUT     ? "const rank_real"
-                                               : "rank_real";
+                       : e->written[n->id]     ? "rank_real"
+                                               : "const rank_real";
     Buf at = {.arena = e->arena};
     if (v->layout.ragged < 0) {
       buf_format(&at, "s0");
-    } else if (e->p->fuse || n->op == OP_INPUT) {
-      Str root = name_c(e->arena, e->g->axes.data[axis_root(e->g, v->layout.ragged)].name);
+    } else if (!e->p->padded || n->op == OP_INPUT) {
+      Str root = e->axis_name[axis_root(e->g, v->layout.ragged)];
       buf_format(&at, "(long)%.*s_off[0]", STR_ARG(root));
     } else {
       buf_format(&at, "s0 * %ld", axis_extent(e->g, v->layout.ragged));
     }
-    put_line(e, "%s *restrict %.*s = step->%.*s + %.*s * %ld%s;", type, STR_ARG(name),
-      STR_ARG(name), STR_ARG(buf_take(&at)), v->layout.width,
+    put_line(e, "%s *restrict %.*s = step->%.*s + %.*s%s;", type, STR_ARG(name), STR_ARG(name),
+      STR_ARG(times_text(e, buf_take(&at), v->layout.width)),
       v->layout.per_sample_batch ? " * step->n" : "");
   } else if (n->op == OP_PARAM) {
     put_line(e, "const rank_real *restrict %.*s = step->%.*s;", STR_ARG(name),
-      STR_ARG(name_c(e->arena, e->g->params.data[n->leaf].name)));
+      STR_ARG(e->param_name[n->leaf]));
   } else if (v->place == PLACE_TILE) {
-    put_line(e, "rank_real *restrict %.*s = tile->%.*s;", STR_ARG(name), STR_ARG(name));
+    put_line(e, "%srank_real *restrict %.*s = tile->%.*s;", read, STR_ARG(name), STR_ARG(name));
   } else if (v->place == PLACE_SLOT) {
     bool own = phase == v->phase - 1;
-    put_line(e, "%srank_real *restrict %.*s = %s->%.*s;", own ? "" : "const ", STR_ARG(name),
+    put_line(e, "%srank_real *restrict %.*s = %s->%.*s;", read, STR_ARG(name),
       own ? "sums" : "step->sums", STR_ARG(slot_member(e, n)));
   } else if (v->place == PLACE_TOTAL) {
-    put_line(e, "rank_real *restrict %.*s = step->totals->%.*s;", STR_ARG(name), STR_ARG(name));
+    put_line(e, "%srank_real *restrict %.*s = step->%s->%.*s;", read, STR_ARG(name),
+      totals_of(e, n), STR_ARG(name));
   }
 }
 
-void function_end(Emit *e, Buf *outer, const char *head, int phase)
+/* Is `word` in the text as a name of its own, not as a member? */
+static bool mentions(Str text, Str word)
 {
-  Buf *body = e->out;
-  e->out = outer;
-  e->indent = 0;
-  put_line(e, "%s", head);
-  put_open(e, "{");
+  for (int i = 0; i + word.n <= text.n; i++) {
+    const char *at = text.s + i;
+    bool starts = i == 0 || !(isalnum((unsigned char)at[-1]) || strchr("_.>", at[-1]));
+    char after = i + word.n < text.n ? at[word.n] : ' ';
+    if (starts && memcmp(at, word.s, (size_t)word.n) == 0 && !isalnum((unsigned char)after) &&
+        after != '_') {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* A function's head promises more than every body needs: all of a kind are called alike. */
+static void mention_unused(Emit *e, const char *head, Str body)
+{
+  const char *end = strrchr(head, ')');
+  while (end) {
+    const char *from = end;
+    while (isalnum((unsigned char)from[-1]) || from[-1] == '_') {
+      from--;
+    }
+    Str name = {from, (int)(end - from)};
+    if (!mentions(body, name)) {
+      put_line(e, "(void)%.*s;", STR_ARG(name));
+    }
+    while (from > head && *from != ',' && *from != '(') {
+      from--;
+    }
+    end = *from == ',' ? from : NULL;
+  }
+}
+
+static void declare_offsets(Emit *e, int axis, Str body)
+{
+  Str name = e->axis_name[axis];
+  bool needed = !e->p->padded || mentions(body, put_text(e, "%.*s_off", STR_ARG(name)));
+  for (int j = 0; j < e->g->nodes.n && !needed; j++) {
+    int ragged = e->p->value[j].layout.ragged;
+    needed = e->used[j] && e->g->nodes.data[j]->op == OP_INPUT && ragged >= 0 &&
+             axis_root(e->g, ragged) == axis;
+  }
+  if (needed) {
+    put_line(e, "const int32_t *restrict %.*s_off = step->%.*s_off + s0;", STR_ARG(name),
+      STR_ARG(name));
+  }
+}
+
+static void declare_all(Emit *e, int phase, Str body)
+{
   for (int i = 0; i < e->g->nodes.n; i++) { /* inputs and padded values need their lists' axes */
     const Value *v = &e->p->value[i];
     if (e->used[i] && v->layout.ragged >= 0 && v->place != PLACE_LOCAL &&
-        (e->g->nodes.data[i]->op == OP_INPUT || (v->place == PLACE_BATCH && e->p->fuse))) {
+        (e->g->nodes.data[i]->op == OP_INPUT || (v->place == PLACE_BATCH && !e->p->padded))) {
       e->axis_used[axis_root(e->g, v->layout.ragged)] = true;
     }
   }
   for (int i = 0; i < e->g->axes.n; i++) {
     if (e->axis_used[i]) {
-      Str name = name_c(e->arena, e->g->axes.data[i].name);
-      Str off = put_text(e, "%.*s_off", STR_ARG(name));
-      bool needed = e->p->fuse || strstr(buf_take(body).s, off.s) != NULL;
-      for (int j = 0; j < e->g->nodes.n && !needed; j++) {
-        int ragged = e->p->value[j].layout.ragged;
-        needed = e->used[j] && e->g->nodes.data[j]->op == OP_INPUT && ragged >= 0 &&
-                 axis_root(e->g, ragged) == i;
-      }
-      if (needed) {
-        put_line(e, "const int32_t *restrict %.*s_off = step->%.*s_off + s0;", STR_ARG(name),
-          STR_ARG(name));
-      }
+      declare_offsets(e, i, body);
     }
   }
   for (int i = 0; i < e->g->nodes.n; i++) {
@@ -294,11 +344,29 @@ void function_end(Emit *e, Buf *outer, const char *head, int phase)
   for (int i = 0; i < e->p->packs.n; i++) {
     if (e->pack_used[i]) {
       Str name = e->p->packs.data[i].name;
-      put_line(e, "rank_real *restrict %.*s = step->totals->%.*s;", STR_ARG(name), STR_ARG(name));
+      put_line(e, "%srank_real *restrict %.*s = step->%s->%.*s;", e->pack_written[i] ? "" : "const ",
+        STR_ARG(name), totals_of(e, e->p->packs.data[i].node), STR_ARG(name));
     }
   }
-  put_blank(e);
-  buf_str(e->out, buf_take(body));
+}
+
+void function_end(Emit *e, Buf *outer, const char *head, int phase)
+{
+  Str body = buf_take(e->out);
+  Buf pointers = {.arena = e->arena};
+  e->out = &pointers;
+  e->indent = 1;
+  declare_all(e, phase, body);
+  e->out = outer;
+  e->indent = 0;
+  put_line(e, "%s", head);
+  put_open(e, "{");
+  if (pointers.n > 0) {
+    buf_str(e->out, buf_take(&pointers));
+    put_blank(e);
+  }
+  buf_str(e->out, body);
+  mention_unused(e, head, put_text(e, "%s%.*s", buf_take(&pointers).s ? buf_take(&pointers).s : "", STR_ARG(body)));
   put_close(e, "}");
   put_blank(e);
 }
@@ -311,21 +379,20 @@ static void sample_loop(Emit *e, const Block *b)
   Buf body = {.arena = e->arena};
   e->out = &body;
   e->indent++;
-  for (int i = 0; i < b->stmts.n; i++) {
-    stmt_print(e, &e->p->stmts.data[b->stmts.data[i]]);
-  }
+  stmts_print(e, b->stmts.n, b->stmts.data);
   e->indent--;
   e->out = outer;
+  e->pointers.n = 0;
   put_open(e, "for (int s = 0; s < n; s++) {");
   Str text = buf_take(&body);
   for (int i = 0; i < e->g->axes.n; i++) {
-    Str name = name_c(e->arena, e->g->axes.data[i].name);
+    Str name = e->axis_name[i];
     if (!is_list_axis(e->g, i)) {
       continue;
     }
     if (strstr(text.s, put_text(e, "%.*s_row", STR_ARG(name)).s)) {
       e->axis_used[i] = true;
-      if (e->p->fuse) {
+      if (!e->p->padded) {
         put_line(e, "const long %.*s_row = %.*s_off[s] - %.*s_off[0];", STR_ARG(name),
           STR_ARG(name), STR_ARG(name));
       } else {
@@ -340,6 +407,28 @@ static void sample_loop(Emit *e, const Block *b)
   }
   buf_str(e->out, text);
   put_close(e, "}");
+}
+
+void profile_start(Emit *e)
+{
+  if (e->o->profile) {
+    put_line(e, "uint64_t rank_last = rank_ticks();");
+  }
+}
+
+void profile_group(Emit *e, int group)
+{
+  if (e->o->profile) {
+    put_line(e, "rank_last = rank_profile_next(%d, rank_last);", group);
+  }
+}
+
+/* What stands between two groups is in neither. */
+static void profile_skip(Emit *e)
+{
+  if (e->o->profile) {
+    put_line(e, "rank_last = rank_ticks();");
+  }
 }
 
 static void block_print(Emit *e, const Block *b)
@@ -361,64 +450,20 @@ static Str tile_head(Emit *e, const char *what, int index)
     has_place(e, PLACE_SLOT) ? put_text(e, ", struct %.*s_sums *sums", STR_ARG(e->prefix)).s : "");
 }
 
-/* Parameters that a body may leave unused, so that all these functions are called alike. */
-static void mention_unused(Emit *e)
-{
-  if (has_place(e, PLACE_TILE)) {
-    put_line(e, "(void)tile;");
-  }
-  if (has_place(e, PLACE_SLOT)) {
-    put_line(e, "(void)sums;");
-  }
-  put_line(e, "(void)step, (void)s0, (void)n;");
-}
-
-static void totals_function(Emit *e, int phase)
-{
-  Buf *outer = e->out;
-  function_begin(e);
-  for (int i = 0; i < e->p->stmts.n; i++) {
-    const Stmt *s = &e->p->stmts.data[i];
-    if (s->scope == SCOPE_TOTAL && s->phase == phase) {
-      put_line(e, "#pragma omp single");
-      put_open(e, "{");
-      stmt_print(e, s);
-      put_close(e, "}");
-    }
-  }
-  bool packed = false;
-  for (int i = 0; i < e->p->packs.n; i++) {
-    const Pack *k = &e->p->packs.data[i];
-    if (e->p->value[k->node->id].phase == phase) {
-      e->pack_used[i] = true;
-      pack_print(e, k);
-      packed = true;
-    }
-  }
-  if (packed) {
-    put_line(e, "#pragma omp barrier");
-  }
-  put_line(e, "(void)step;");
-  function_end(e, outer,
-    put_text(e, "static void %.*s_totals_%d(const struct %.*s_step *step)", STR_ARG(e->prefix),
-      phase, STR_ARG(e->prefix))
-      .s,
-    -1);
-}
-
 void tile_functions(Emit *e)
 {
   e->line = 0;
   for (int p = 0; p < e->p->phases; p++) {
     totals_function(e, p);
-    if (e->p->fuse) {
+    if (e->p->tiles) {
       Buf *outer = e->out;
       function_begin(e);
-      mention_unused(e);
+      profile_start(e);
       for (int i = 0; i < e->p->blocks.n; i++) {
         if (e->p->blocks.data[i].phase == p) {
           put_blank(e);
           block_print(e, &e->p->blocks.data[i]);
+          profile_group(e, i);
         }
       }
       function_end(e, outer, tile_head(e, "tile", p).s, p);
@@ -428,8 +473,9 @@ void tile_functions(Emit *e)
       if (e->p->blocks.data[i].phase == p) {
         Buf *outer = e->out;
         function_begin(e);
-        mention_unused(e);
+          profile_start(e);
         block_print(e, &e->p->blocks.data[i]);
+        profile_group(e, i);
         function_end(e, outer, tile_head(e, "op", i).s, p);
       }
     }
@@ -518,18 +564,26 @@ void phases_function(Emit *e)
   put_line(e, "static void %.*s_phases(const struct %.*s_step *step)", STR_ARG(e->prefix),
     STR_ARG(e->prefix));
   put_open(e, "{");
-  if (e->p->fuse) {
+  if (e->p->tiles) {
     put_line(e, "const long size = TILE;");
   } else {
     put_line(e, "const long size = (step->n + SLOTS - 1) / SLOTS;");
   }
   put_line(e, "const long tiles = size > 0 ? (step->n + size - 1) / size : 0;");
+  profile_start(e);
   if (has_place(e, PLACE_TILE)) {
     put_line(e, "struct %.*s_tile *tile = step->tiles + rank_thread();", STR_ARG(e->prefix));
   }
+  if (totals_any(e, true)) {
+    put_open(e, "if (!step->ready) {");
+    put_line(e, "%.*s_prepare(step);", STR_ARG(e->prefix));
+    put_close(e, "}");
+  }
   for (int p = 0; p < e->p->phases; p++) {
+    profile_skip(e);
     put_line(e, "%.*s_totals_%d(step);", STR_ARG(e->prefix), p);
-    if (e->p->fuse) {
+    profile_group(e, e->p->blocks.n);
+    if (e->p->tiles) {
       run_slots(e, "tile", p, p == 0);
     } else {
       bool first = true;
@@ -541,7 +595,9 @@ void phases_function(Emit *e)
       }
     }
     if (slots) {
+      profile_skip(e);
       sum_slots(e, p);
+      profile_group(e, e->p->blocks.n + 1);
     }
   }
   put_line(e, "%.*s_totals_%d(step);", STR_ARG(e->prefix), e->p->phases);

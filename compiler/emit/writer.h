@@ -11,7 +11,13 @@
 #include "../pass/plan.h"
 #include "emit.h"
 
-typedef enum Role { ROLE_PREDICT, ROLE_EVALUATE, ROLE_TRAIN } Role;
+#include <stdint.h>
+
+/* A pointer to a table's row that a lookup reads, in scope at its depth of braces. */
+typedef struct RowPointer {
+  int table, depth;
+  Str id, name;
+} RowPointer;
 
 typedef struct Emit {
   Arena *arena;
@@ -23,9 +29,14 @@ typedef struct Emit {
   Buf *out;
   int indent;
   bool *used;      /* by node: read or written in the function being printed */
-  bool *pack_used; /* by pack */
+  bool *written;   /* by node: written in it */
+  bool *pack_used, *pack_written; /* by pack */
+  bool *prepared;  /* by node: the same in every call, see totals.c */
   bool *axis_used; /* by ragged root axis: its offsets are needed */
-  Str *axis_var;   /* by axis: its loop variable */
+  Str *axis_name;  /* by root axis: X of X_off, X_row, X_len */
+  Str *param_name; /* by parameter */
+  VEC(Str) taken;  /* names in use */
+  VEC(RowPointer) pointers;
   int line;        /* of the model, last quoted in a comment */
 } Emit;
 
@@ -45,34 +56,71 @@ void put_open(Emit *e, const char *format, ...) __attribute__((format(printf, 2,
 void put_close(Emit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void put_blank(Emit *e);
 Str put_text(Emit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void names_make(Emit *e, Plan *p);     /* Value.name, Pack.name and axis_var */
-Str name_c(Arena *a, Str name);        /* as a C identifier */
 Str string_c(Arena *a, Str s);         /* as a C string literal with quotes */
 Str number_c(const Emit *e, double x); /* as a literal of type rank_real */
 void comment_source(Emit *e, Loc loc); /* the model line, unless it was quoted last */
 
+/* names.c */
+void names_make(Emit *e, Plan *p); /* Value.name, Pack.name, axis_name and param_name */
+Str name_c(Arena *a, Str name);    /* as a C identifier */
+bool name_taken(const Emit *e, Str s);
+bool node_is_relu(const Node *n); /* where(0 < x, x, 0) */
+
 /* expr.c */
 Env env_new(Emit *e);
+Env env_copy(Emit *e, const Env *env);
 Str expr(Emit *e, const Env *env, const Node *n);
 Str id_expr(Emit *e, const Env *env, const Node *n);  /* the same for ids: an int32_t */
-Str place_of(Emit *e, const Env *env, const Node *n); /* lvalue of a stored value: h[s * 32 + d] */
+Str place_of(Emit *e, const Env *env, const Node *n); /* of a stored value: h[s * 32 + d] */
+Str target_of(Emit *e, const Env *env, const Node *n); /* the same, to be written */
+Env through_view(Emit *e, const Env *env, const Node *view); /* as the view's operand needs it */
+void put_term(Emit *e, Buf *b, Str x, long k); /* adds x * k to a sum */
+Str times_text(Emit *e, Str x, long k);        /* x * k */
 Str pointer_to(
   Emit *e, const Env *env, const Node *n, Str more); /* &...: element of a view or value */
 Str row_count(Emit *e, int ragged); /* rows of the tile: n, or X_off[n] - X_off[0] */
 Str length_of(Emit *e, int axis);   /* loop bound of an axis */
 
-/* stmt.c */
-void stmt_print(Emit *e, const Stmt *s);
-void stmt_total(Emit *e, const Stmt *s);
+/* loops.c */
+Str loop_variable(Emit *e, const Env *env, int axis); /* one that is free */
 void loop_open(Emit *e, Env *env, int axis, bool simd);
+void loops_close(Emit *e, int n);
+int loop_axes(const Env *env, Type t, short *axes); /* those that need loops: neither B nor open */
+/* Opens loops, outermost first. `n` (or NULL) is evaluated inside: pointers to the rows that it looks up
+ * are declared before the last loop. */
+void loops_open(Emit *e, Env *env, int count, const short *axes, const Node *n);
+void rows_point(Emit *e, const Env *env, const Node *n); /* declares those pointers */
+bool has_random(const Emit *e, const Node *n);
+Env env_fresh(Emit *e, const Stmt *s);
+void declare_local(Emit *e, const Node *n); /* the array of a value within one sample's turn */
+bool local_scalar(const Emit *e, const Node *n);
+void zero_padding(Emit *e, const Stmt *s, const Node *n);
+
+/* stmt.c */
+void stmts_print(Emit *e, int count, const int *stmts);
+void stmt_print(Emit *e, const Stmt *s);
+
+/* reduce.c, pieces.c, leave.c */
+void reduce_print(Emit *e, const Stmt *s);
+void structure_print(Emit *e, const Stmt *s);
+void output_print(Emit *e, const Stmt *s);
+void scatter_print(Emit *e, const Stmt *s);
 
 /* gemm.c */
 void contract_print(Emit *e, const Stmt *s);
 void pack_print(Emit *e, const Pack *k);
 
+/* totals.c */
+void totals_find(Emit *e);                          /* fills e->prepared */
+bool totals_any(const Emit *e, bool prepared);      /* whether a step has such totals or packs */
+const char *totals_of(const Emit *e, const Node *n); /* the struct that a total is in */
+void totals_function(Emit *e, int phase);
+
 /* tile.c */
 void tile_structs(Emit *e);
 void tile_functions(Emit *e);
+void profile_start(Emit *e); /* with a clock between groups: reads it, and adds to a group */
+void profile_group(Emit *e, int group);
 void phases_function(Emit *e); /* totals, tiles and sums of every phase, in a parallel region */
 void bind_function(Emit *e);   /* fills a struct step from state, batch and working memory */
 void function_begin(Emit *e);  /* from here to function_end the body is collected */
@@ -83,6 +131,7 @@ int dim_index(const Graph *g, int axis); /* of a ragged axis in the model's list
 /* update.c */
 void hyper_struct(Emit *e); /* and the functions that fill it and update one number */
 void update_function(Emit *e);
+int lookups_leader(const Emit *e, int param); /* the table whose grouping of lookups param shares */
 void export_function(Emit *e);
 /* model.c */
 bool model_trains(const Graph *g);
@@ -90,5 +139,12 @@ void outputs_with_metrics(Graph *g);
 Str emit_descriptor(Arena *a, const Graph *g, const EmitOptions *o);
 Str emit_parts(Arena *a, const Graph *g);
 Str emit_main(Arena *a, const Graph *g);
+uint64_t model_layout(const Graph *g); /* what a weights file must agree on */
+
+/* api.c: the C interface: NAME.h, and what is behind it */
+typedef struct ApiFiles {
+  Str header, library, training; /* training: {0} when the model does not train */
+} ApiFiles;
+void emit_api(Arena *a, const Graph *g, const EmitOptions *o, ApiFiles *out);
 
 #endif

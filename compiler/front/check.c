@@ -261,7 +261,10 @@ Node *front_expression(Graph *g, Str text, int n, const char *const *names, Node
   c.owner = c.prefix = S("value");
   for (int i = 0; i < n; i++) {
     bool axis = axes && axes[i] >= 0;
-    Value v = axis ? axis_value(axes[i]) : node_value(values[i]);
+    bool number = !axis && values[i] && values[i]->op == OP_CONST;
+    Value v = axis     ? axis_value(axes[i])
+              : number ? number_value(values[i]->value)
+                       : node_value(values[i]);
     scope_bind(c.a, &given, str_of(names[i]), v, (Loc){0});
     if (!axis && !c.site.source && values[i]) {
       c.site = values[i]->loc;

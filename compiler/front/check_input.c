@@ -200,7 +200,8 @@ static bool add_positions(Checker *c, const SourceItem *item, Columns *to)
   return true;
 }
 
-static bool check_libsvm(Checker *c, const Stmt *s, Input *in, bool ragged)
+/* The pairs of a libsvm line are along one axis: ragged, or plain when every line has so many. */
+static bool check_libsvm(Checker *c, const Stmt *s, Input *in)
 {
   Str word = s->source.word;
   bool target = str_eq(word, S("target"));
@@ -211,11 +212,11 @@ static bool check_libsvm(Checker *c, const Stmt *s, Input *in, bool ragged)
     return false;
   }
   bool id = in->type.kind == KIND_ID;
-  if (target ? in->type.n != 1 : !ragged || in->type.n != 2 || id == values) {
+  if (target ? in->type.n != 1 : in->type.n != 2 || id == values) {
     fail(c, s->source.loc, "%.*s is %s", STR_ARG(word),
       target   ? "one number: f32, or id(...)"
-      : values ? "a list of numbers: f32[L], with dim L <= N"
-               : "a list of ids: id(...)[L], with dim L <= N");
+      : values ? "numbers along one axis: f32[L], with dim L <= N (or = N: always so many)"
+               : "ids along one axis: id(...)[L], with dim L <= N (or = N: always so many)");
     return false;
   }
   in->encoding.source = target ? FROM_TARGET : values ? FROM_VALUES : FROM_INDICES;
@@ -233,9 +234,8 @@ static void default_columns(Checker *c, const Input *in, long needed, Columns *t
 
 bool check_source(Checker *c, const Stmt *s, Input *in, long width, bool list)
 {
-  bool ragged = in->type.n > 1 && c->g->axes.data[in->type.axis[1]].kind == AXIS_RAGGED;
   if (s->source.word.n > 0) {
-    return check_libsvm(c, s, in, ragged);
+    return check_libsvm(c, s, in);
   }
   long needed = list ? 1 : width;
   if (needed > MOST_COLUMNS) {

@@ -249,3 +249,10 @@ Node *build_copy(Graph *g, const Node *old, Node *const *in)
   n->leaf = old->leaf;
   return node_add(g, n);
 }
+
+Node *build_order(Graph *g, Node *x, int innermost)
+{
+  Node *n = node_new(g, OP_ORDER, 1, &x, 1);
+  n->axes[0] = (short)innermost;
+  return node_add(g, n);
+}

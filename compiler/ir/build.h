@@ -35,6 +35,7 @@ Node *build_slice(Graph *g, Node *x, int from, long offset, int nto, const short
 Node *build_pad(Graph *g, Node *x, int to, long offset, int nfrom, const short *from);
 Node *build_triangle(Graph *g, Node *x, int f, int h, int p);
 Node *build_untriangle(Graph *g, Node *x, int p, int f, int h);
+Node *build_order(Graph *g, Node *x, int innermost);
 /* The same op with other operands (of the same types, perhaps fewer axes): how passes copy. Keeps name
  * and loc. Axes that an operand no longer has are dropped where they are renamed, sliced or reduced (a
  * sum is multiplied by their size); where nothing is left to do it returns the operand itself. The

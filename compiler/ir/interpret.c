@@ -397,7 +397,8 @@ const Tensor *interpret_grad(Interp *ip, const Grad *grad)
     return value;
   }
   Tensor *wide = tensor_new(ip, t);
-  for (bool more = first(ip, t); more; more = next(ip, t)) {
+  bool some = ip->batch.n > 0; /* the loss of an empty batch is the number 0 */
+  for (bool more = some && first(ip, t); more; more = next(ip, t)) {
     wide->data[offset_at(ip, t, ip->at)] = read_at(ip, grad->node, ip->at);
   }
   return wide;

@@ -218,6 +218,10 @@ static void join_structure(const Graph *g, Gathered *to, const Node *n)
   case OP_UNTRIANGLE:
     join_replaced(to, x, axes, 1, axes + 1, 2);
     return;
+  case OP_ORDER:
+    to->t = type_without(x, axes[0]);
+    join_new(to, axes[0]);
+    return;
   default:
     assert(0 && "a structure op without a type rule");
   }

@@ -11,7 +11,7 @@
 
 #include "../ir/ops.h"
 
-enum { LEAST_N = 4 };
+enum { LEAST_N = 8, WIDEST = 16 }; /* from here on rows are padded to whole vectors */
 
 typedef struct Try {
   const Plan *p;
@@ -113,13 +113,14 @@ static bool sort_axes(Try *t, bool flat)
   return true;
 }
 
-/* b's own axes beside k: the vector axis alone, unless a pack can lay several out as the result has them. */
+/* b's own axes beside k: the vector axis alone, or, when a pack can lay them out so, all the axes that the
+ * result ends with, in its order. */
 static bool sort_n(Try *t, bool may_pack)
 {
   const Node *sum = t->sum;
   int last = sum->type.n > 0 ? sum->type.axis[sum->type.n - 1] : -1;
   if (last < 0 || kind_of(t->p, last) != AXIS_PLAIN || !type_has(t->b->type, last) ||
-      type_has(t->a->type, last) || axis_extent(t->p->g, last) < LEAST_N) {
+      type_has(t->a->type, last)) {
     return false;
   }
   t->c->n = last;
@@ -131,11 +132,24 @@ static bool sort_n(Try *t, bool may_pack)
       return false;
     }
   }
-  if (own != 1) {
+  long extent = 1;
+  for (int i = 0; i < own; i++) { /* the tail of the result, in order */
+    int axis = sum->type.n > i ? sum->type.axis[sum->type.n - 1 - i] : -1;
+    if (axis < 0 || kind_of(t->p, axis) != AXIS_PLAIN || !type_has(t->b->type, axis) ||
+        type_has(t->a->type, axis)) {
+      return false;
+    }
+    extent *= axis_extent(t->p->g, axis);
+  }
+  t->c->nn = own;
+  if (extent < LEAST_N || (own > 1 && !may_pack)) {
     return false;
   }
+  if (axis_extent(t->p->g, last) < LEAST_N && t->p->value[sum->id].layout.width % WIDEST != 0) {
+    return false; /* rows without room for whole vectors */
+  }
   long stride = stride_of(t->p, t->b, last);
-  return stride == 1 || may_pack;
+  return own > 1 || stride == 1 || may_pack;
 }
 
 static bool weights_times_rows(Try *t)
@@ -172,7 +186,7 @@ static bool weights_times_rows(Try *t)
   for (int i = 0; i < c->nm; i++) {
     rows[n++] = c->m[i];
   }
-  bool needs_pack = stride_of(p, t->b, c->n) != 1 || c->nk > 1;
+  bool needs_pack = c->nn > 1 || stride_of(p, t->b, c->n) != 1 || c->nk > 1;
   return one_stride(p, t->a, n, rows) && one_stride(p, t->sum, n, rows) &&
          one_stride(p, t->a, c->nk, c->k) && (c->nk > 0) && (c->nk == 1 || needs_pack);
 }

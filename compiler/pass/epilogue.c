@@ -19,12 +19,29 @@ static int outer_axes(const Fit *f, short *axes)
   const Type t = f->sum->type;
   int n = 0;
   for (int i = 0; i < t.n; i++) {
-    if (t.axis[i] != f->c->n &&
-        (t.axis[i] != AXIS_B || f->p->value[f->sum->id].layout.ragged < 0)) {
+    if (i < t.n - f->c->nn && (t.axis[i] != AXIS_B || f->p->value[f->sum->id].layout.ragged < 0)) {
       axes[n++] = t.axis[i];
     }
   }
   return n;
+}
+
+/* Has the axes that vectors run through as the result has them, or none of them. */
+static bool vectors_fit(const Fit *f, const Node *n)
+{
+  const Type t = f->sum->type;
+  int present = 0;
+  for (int i = t.n - f->c->nn; i < t.n; i++) {
+    long stride = 0, own = 0;
+    plan_affine(f->p, f->sum, t.axis[i], &own);
+    if (plan_affine(f->p, n, t.axis[i], &stride)) {
+      present++;
+      if (stride != own) {
+        return false;
+      }
+    }
+  }
+  return present == 0 || present == f->c->nn;
 }
 
 /* A stored operand: constant over the rows, or lying like the result itself, vectors contiguous. */
@@ -35,7 +52,7 @@ static bool operand_fits(const Fit *f, const Node *n)
   if (n->type.kind == KIND_ID) {
     return false;
   }
-  if (plan_affine(p, n, f->c->n, &stride) && stride != 1) {
+  if (!vectors_fit(f, n)) {
     return false;
   }
   short axes[MAX_AXES];
@@ -132,30 +149,83 @@ static bool read_outside(const Plan *p, const Node *n)
   return c.found > 0 || n == p->loss;
 }
 
+static void remove_stmt(Plan *p, int stmt)
+{
+  for (int j = stmt; j + 1 < p->stmts.n; j++) {
+    p->stmts.data[j] = p->stmts.data[j + 1];
+  }
+  p->stmts.n--;
+}
+
+/* Merges the contraction i with the statement that alone reads it; returns where it stands then. */
+static int fuse_reader(Plan *p, int i)
+{
+  Stmt *s = &p->stmts.data[i];
+  int reader = only_reader(p, s->node);
+  const Stmt *y = reader < 0 ? NULL : &p->stmts.data[reader];
+  if (!y || y->kind != STMT_ELEMENT || y->phase != s->phase ||
+      !type_same(y->node->type, s->node->type) || read_outside(p, s->node)) {
+    return i;
+  }
+  Fit f = {p, &s->contract, s->node};
+  if (!operands_fit(&f, y->node)) {
+    return i;
+  }
+  p->value[s->node->id].place = PLACE_FUSED;
+  Stmt fused = *s;
+  fused.store = y->node;
+  p->stmts.data[reader] = fused; /* where its operands are ready */
+  remove_stmt(p, i);
+  return reader - 1;
+}
+
+typedef struct Ready {
+  const Plan *p;
+  const Node *stored;
+  int before; /* statements before this one are done */
+  bool reads, ready;
+} Ready;
+
+static void check_ready(void *arg, const Node *n)
+{
+  Ready *r = arg;
+  r->reads |= n == r->stored;
+  for (int i = r->before; i < r->p->stmts.n && n != r->stored; i++) {
+    r->ready &= r->p->stmts.data[i].store != n && r->p->stmts.data[i].then != n;
+  }
+}
+
+/* What is stored is kept for later, and an activation of it is wanted too: both leave the kernel. */
+static void fuse_second(Plan *p, int i)
+{
+  Stmt *s = &p->stmts.data[i];
+  for (int j = i + 1; j < p->stmts.n; j++) {
+    const Stmt *y = &p->stmts.data[j];
+    if (y->kind != STMT_ELEMENT || y->phase != s->phase || y->scope != s->scope ||
+        !type_same(y->node->type, s->store->type)) {
+      continue;
+    }
+    Ready r = {.p = p, .stored = s->store, .before = i, .ready = true};
+    stmt_visit(p, y, check_ready, &r);
+    Fit f = {p, &s->contract, s->node};
+    if (r.reads && r.ready && operands_fit(&f, y->node)) {
+      s->then = y->node;
+      remove_stmt(p, j);
+      return;
+    }
+  }
+}
+
 void plan_epilogues(Plan *p)
 {
   for (int i = 0; i < p->stmts.n; i++) {
-    Stmt *s = &p->stmts.data[i];
-    if (s->kind != STMT_CONTRACT || s->contract.rows_k || s->scope != SCOPE_SAMPLE) {
+    const Stmt *s = &p->stmts.data[i];
+    if (s->kind != STMT_CONTRACT || s->contract.rows_k || s->scope != SCOPE_SAMPLE || s->then ||
+        s->store != s->node) {
       continue;
     }
-    int reader = only_reader(p, s->node);
-    const Stmt *y = reader < 0 ? NULL : &p->stmts.data[reader];
-    if (!y || y->kind != STMT_ELEMENT || y->phase != s->phase ||
-        !type_same(y->node->type, s->node->type) || read_outside(p, s->node)) {
-      continue;
-    }
-    Fit f = {p, &s->contract, s->node};
-    if (operands_fit(&f, y->node)) {
-      p->value[s->node->id].place = PLACE_FUSED;
-      Stmt fused = *s;
-      fused.store = y->node;
-      p->stmts.data[reader] = fused; /* where its operands are ready */
-      for (int j = i; j + 1 < p->stmts.n; j++) {
-        p->stmts.data[j] = p->stmts.data[j + 1];
-      }
-      p->stmts.n--;
-      i--;
-    }
+    int at = fuse_reader(p, i);
+    fuse_second(p, at);
+    i = at > i ? i - 1 : i; /* another statement stands here now */
   }
 }

@@ -16,8 +16,15 @@ Graph *pass_grad(Arena *a, const Graph *g, Diags *d);
  * subexpressions shared, dead nodes dropped. Keeps names and locations. */
 Graph *pass_simplify(Arena *a, const Graph *g);
 
+/* The same values with less arithmetic, where that is cheaper: see rewrite.c. Before gradients. */
+Graph *pass_rewrite(Arena *a, const Graph *g);
+
 /* Masks of gradients read from what an activation gave, so that what it was given need not be kept. */
 Graph *pass_masks(Arena *a, const Graph *g);
+
+/* Folded weights in the order that their contraction reads them. For planning: what it makes cannot be
+ * printed. */
+Graph *pass_orders(Arena *a, const Graph *g);
 
 /* What one role of the program needs. training() becomes a number, and with it dropout a decision. */
 typedef enum PruneFor {

@@ -124,7 +124,7 @@ static Place stored_place(const Plan *p, const Node *n)
   if (v->scope == SCOPE_TOTAL) {
     return samples_meet(p->g, n) ? PLACE_SLOT : PLACE_TOTAL;
   }
-  return p->fuse ? PLACE_TILE : PLACE_BATCH;
+  return p->tiles ? PLACE_TILE : PLACE_BATCH;
 }
 
 /* Is a pointwise node better computed in place? */
@@ -137,7 +137,7 @@ static bool stays_inline(Planner *pl, const Node *n)
   }
   bool once = v->evals <= size_of(p->g, n->type) * 1.0001;
   int cost = pl->cost[n->id];
-  if (!p->fuse) {
+  if (!p->fuses) {
     return n->type.n == 0 && cost <= 4; /* numbers like 1 / size[B] */
   }
   if (v->scope == SCOPE_TOTAL && n->type.n == 0) {
@@ -199,7 +199,7 @@ static void place(Planner *pl, const Node *n)
   }
   switch (op_rows[n->op].class) {
   case CLASS_LEAF:
-    if (n->op == OP_RANDOM && (pl->forced[n->id] || v->uses > 1 || !p->fuse)) {
+    if (n->op == OP_RANDOM && (pl->forced[n->id] || v->uses > 1 || !p->fuses)) {
       store(pl, n, STMT_ELEMENT);
     }
     return;
@@ -214,11 +214,13 @@ static void place(Planner *pl, const Node *n)
       }
     } else if (n->op == OP_GATHER) {
       bool once = v->evals <= size_of(p->g, n->type) * 1.0001 && v->uses == 1;
-      if (once && !pl->forced[n->id] && p->fuse) {
+      if (once && !pl->forced[n->id] && p->fuses) {
         demand(pl, n->in[0], v->evals);
       } else {
         store(pl, n, STMT_ELEMENT);
       }
+    } else if (n->op == OP_ORDER) {
+      store(pl, n, STMT_ELEMENT);
     } else if (n->op != OP_SCATTER) {
       store(pl, n, STMT_STRUCTURE);
     }
@@ -291,8 +293,9 @@ static void keep_for_batch(void *arg, const Node *n)
 {
   const Reader *r = arg;
   Value *v = &r->p->value[n->id];
-  if (v->place == PLACE_TILE && v->phase < r->phase) {
+  if ((v->place == PLACE_TILE || v->place == PLACE_BATCH) && v->phase < r->phase) {
     v->place = PLACE_BATCH;
+    v->shared = true;
   }
 }
 
@@ -303,6 +306,30 @@ static void reverse(Plan *p)
     p->stmts.data[i] = p->stmts.data[j];
     p->stmts.data[j] = s;
   }
+}
+
+/* [k...][n...], the n axes laid out as the result has them. */
+static Pack pack_for(const Plan *p, const Stmt *s)
+{
+  const Contract *c = &s->contract;
+  const Node *sum = s->node;
+  const Layout *out = &p->value[sum->id].layout;
+  Pack k = {.node = c->b};
+  for (int i = 0; i < c->nk; i++) {
+    k.axis[k.naxes++] = c->k[i];
+  }
+  for (int i = sum->type.n - c->nn; i < sum->type.n; i++) {
+    k.stride[k.naxes] = out->stride[i];
+    k.axis[k.naxes++] = sum->type.axis[i];
+  }
+  long size = k.stride[c->nk] * axis_extent(p->g, k.axis[c->nk]);
+  size = (size + 15) / 16 * 16;
+  for (int i = c->nk - 1; i >= 0; i--) {
+    k.stride[i] = size;
+    size *= axis_extent(p->g, k.axis[i]);
+  }
+  k.size = size;
+  return k;
 }
 
 static void find_packs(Planner *pl)
@@ -316,20 +343,10 @@ static void find_packs(Planner *pl)
       continue;
     }
     plan_affine(p, c->b, c->n, &stride);
-    if (stride == 1 && c->nk == 1) {
+    if (stride == 1 && c->nk == 1 && c->nn == 1) {
       continue;
     }
-    Pack k = {.node = c->b};
-    memcpy(k.axis, c->k, sizeof k.axis);
-    k.naxes = c->nk;
-    k.axis[k.naxes++] = (short)c->n;
-    long size = 1;
-    for (int j = k.naxes - 1; j >= 0; j--) {
-      k.stride[j] = size;
-      long extent = axis_extent(p->g, k.axis[j]);
-      size *= j == k.naxes - 1 ? (extent + 15) / 16 * 16 : extent;
-    }
-    k.size = size;
+    Pack k = pack_for(p, s);
     for (c->pack = 0; c->pack < p->packs.n; c->pack++) {
       const Pack *other = &p->packs.data[c->pack];
       if (other->node == k.node && other->naxes == k.naxes &&
@@ -343,10 +360,16 @@ static void find_packs(Planner *pl)
   }
 }
 
-Plan *plan_graph(Arena *a, Graph *g, bool fuse, int tile)
+Plan *plan_graph(Arena *a, Graph *g, FuseLevel level, int tile)
 {
   Plan *p = ARENA_NEW(a, Plan);
-  *p = (Plan){.g = g, .fuse = fuse, .tile = tile, .phases = 1};
+  *p = (Plan){.g = g,
+    .padded = level == FUSE_OFF,
+    .fuses = level >= FUSE_LOOPS,
+    .tiles = level >= FUSE_TILES,
+    .epilogues = level >= FUSE_ALL,
+    .tile = tile,
+    .phases = 1};
   if (g->loss) {
     short b = AXIS_B;
     p->loss = type_has(g->loss->type, AXIS_B) ? build_reduce(g, OP_SUM, g->loss, 1, &b) : g->loss;

@@ -18,6 +18,13 @@
 
 #include "../ir/ir.h"
 
+typedef enum FuseLevel {
+  FUSE_OFF,   /* op by op: every node kept for the whole batch, lists padded, OpenBLAS */
+  FUSE_LOOPS, /* pointwise and reduction nests fused, own kernels, compact lists */
+  FUSE_TILES, /* tile by tile through every statement */
+  FUSE_ALL    /* and epilogues in the kernels */
+} FuseLevel;
+
 typedef enum Scope { SCOPE_TOTAL, SCOPE_SAMPLE, SCOPE_ACROSS } Scope;
 
 typedef enum Place {
@@ -46,6 +53,7 @@ typedef struct Value {
   double evals; /* how often it is evaluated per sample if it is inline */
   Place place;
   Layout layout;
+  bool shared; /* PLACE_BATCH because a later phase or another sample reads it */
   int stmt; /* that computes it, or -1 */
   Str name; /* in C */
 } Value;
@@ -54,6 +62,8 @@ typedef struct Value {
 typedef struct Contract {
   const Node *a, *b;
   int n;      /* the axis along which vectors run */
+  int nn;              /* how many of the result's last axes, n the last, it runs through as one; more
+                        * than 1: packed */
   int nm, nk; /* the other axes of the result (row axes left out when flat), the summed ones */
   short m[MAX_AXES], k[MAX_AXES];
   bool rows_m, rows_k; /* flat: all rows of the tile are m, or k */
@@ -83,6 +93,7 @@ typedef struct Stmt {
   StmtKind kind;
   const Node *node;  /* what is computed */
   const Node *store; /* what is stored: node, or the last of its epilogue */
+  const Node *then;  /* contraction: also computed from what was stored, in the same kernel; or NULL */
   int index;         /* output; scatter: operand pair */
   Scope scope;
   int phase;
@@ -99,7 +110,10 @@ typedef struct Block {
 
 typedef struct Plan {
   const Graph *g;
-  bool fuse;
+  bool padded;     /* lists are padded to their longest, as op-by-op frameworks have them */
+  bool fuses;      /* pointwise values are computed where they are used */
+  bool tiles;      /* values live in a tile's slab, not in whole-batch arrays */
+  bool epilogues;  /* contractions end with what follows them */
   int phases;      /* tile passes over the batch: at least 1 */
   int tile;        /* samples */
   Value *value;    /* by node id */
@@ -111,7 +125,7 @@ typedef struct Plan {
 
 /* Plans `g` (pruned for what is asked). fuse false: every node is kept for the whole batch and computed
  * by a statement of its own. tile 0: chosen. g may gain a node (the loss summed). */
-Plan *plan_graph(Arena *a, Graph *g, bool fuse, int tile);
+Plan *plan_graph(Arena *a, Graph *g, FuseLevel level, int tile);
 
 Layout plan_layout(const Graph *g, Type t, bool padded);
 long axis_extent(const Graph *g, int axis); /* ragged: the maximum; batch: 0 */

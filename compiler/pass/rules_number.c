@@ -100,6 +100,7 @@ Node *rule_scale_smaller(const Rewriter *w, Node *n)
   return NULL;
 }
 
+/* Not from one quotient to another and back: towards one that stays anyway, or else the older one. */
 Node *rule_reuse_quotient(const Rewriter *w, Node *n)
 {
   for (int i = 0; i < 2; i++) {
@@ -107,7 +108,8 @@ Node *rule_reuse_quotient(const Rewriter *w, Node *n)
     if (quotient->op == OP_DIV && rule_single_use(w, quotient)) {
       Node *other = build_op2(w->g, OP_DIV, n->in[1 - i], quotient->in[1]);
       Node *there = rule_existing(w, other);
-      if (there && there != quotient) {
+      bool stays = there && (!rule_single_use(w, there) || there->id < quotient->id);
+      if (stays && there != quotient) {
         return build_op2(w->g, OP_MUL, quotient->in[0], there);
       }
     }

@@ -20,13 +20,14 @@ typedef struct Needs {
   Arena *arena;
   const Plan *p;
   Ints *list;
+  int own; /* the statement itself: what it stores first it may read */
 } Needs;
 
 static void add_need(void *arg, const Node *n)
 {
   Needs *needs = arg;
   int stmt = needs->p->value[n->id].stmt;
-  if (stmt >= 0) {
+  if (stmt >= 0 && stmt != needs->own) {
     *VEC_PUSH(needs->arena, needs->list) = stmt;
   }
 }
@@ -41,6 +42,9 @@ void stmt_visit(const Plan *p, const Stmt *s, void (*visit)(void *, const Node *
   } else {
     for (int i = 0; i < s->store->nin; i++) {
       plan_reads(p, s->store->in[i], visit, arg);
+    }
+    for (int i = 0; s->then && i < s->then->nin; i++) {
+      plan_reads(p, s->then->in[i], visit, arg);
     }
   }
 }
@@ -81,7 +85,7 @@ static bool next_block(Scheduler *sc, const Ints *needs, int phase)
 {
   Plan *p = sc->p;
   Block *b = NULL;
-  bool apart = !p->fuse; /* op by op: every statement has a loop of its own */
+  bool apart = !p->fuses; /* op by op: every statement has a loop of its own */
   for (int i = 0; i < p->stmts.n; i++) {
     const Stmt *s = &p->stmts.data[i];
     if (s->phase == phase && ready(sc, needs, i) && (!s->flat || apart)) {
@@ -99,6 +103,85 @@ static bool next_block(Scheduler *sc, const Ints *needs, int phase)
     }
   }
   return b != NULL;
+}
+
+/* ---- sinking ---- */
+
+typedef struct Size {
+  const Plan *p;
+  double numbers;
+} Size;
+
+static double value_size(const Plan *p, const Node *n)
+{
+  const Layout *l = &p->value[n->id].layout;
+  return (double)l->width * (l->ragged < 0 ? 1 : (double)axis_extent(p->g, l->ragged));
+}
+
+/* What a statement reads of the sample's own values, and would keep alive for longer. */
+static void add_size(void *arg, const Node *n)
+{
+  Size *size = arg;
+  const Value *v = &size->p->value[n->id];
+  size->numbers += v->scope == SCOPE_SAMPLE && v->stmt >= 0 ? value_size(size->p, n) : 0;
+}
+
+/* The first block that reads what a statement makes, or -1. */
+static int first_reader(const Plan *p, const Ints *needs, int stmt)
+{
+  int first = -1;
+  for (int i = 0; i < p->stmts.n; i++) {
+    const Stmt *s = &p->stmts.data[i];
+    for (int k = 0; k < needs[i].n; k++) {
+      if (needs[i].data[k] == stmt && s->scope == SCOPE_SAMPLE) {
+        if (s->phase != p->stmts.data[stmt].phase) {
+          return -1;
+        }
+        first = first < 0 || s->block < first ? s->block : first;
+      }
+    }
+  }
+  return first;
+}
+
+static void move_stmt(Arena *a, Plan *p, int stmt, int to)
+{
+  Block *from = &p->blocks.data[p->stmts.data[stmt].block];
+  int n = 0;
+  for (int i = 0; i < from->stmts.n; i++) {
+    if (from->stmts.data[i] != stmt) {
+      from->stmts.data[n++] = from->stmts.data[i];
+    }
+  }
+  from->stmts.n = n;
+  Block *b = &p->blocks.data[to];
+  int at = b->stmts.n;
+  *VEC_PUSH(a, &b->stmts) = stmt;
+  for (; at > 0 && b->stmts.data[at - 1] > stmt; at--) { /* statements are numbered in a valid order */
+    b->stmts.data[at] = b->stmts.data[at - 1];
+  }
+  b->stmts.data[at] = stmt;
+  p->stmts.data[stmt].block = to;
+}
+
+/* Large values are made in the loop that first reads them rather than as soon as they can be: a sample's
+ * folded weights need not wait in memory for every sample of the tile. */
+static void sink(Arena *a, Plan *p, const Ints *needs)
+{
+  for (int i = p->stmts.n - 1; i >= 0; i--) {
+    const Stmt *s = &p->stmts.data[i];
+    if (s->scope != SCOPE_SAMPLE || s->flat || s->kind == STMT_OUTPUT || s->kind == STMT_SCATTER ||
+        p->value[s->store->id].shared) {
+      continue;
+    }
+    int to = first_reader(p, needs, i);
+    Size size = {.p = p};
+    stmt_visit(p, s, add_size, &size);
+    if (to > s->block && !p->blocks.data[to].flat &&
+        value_size(p, s->store) > size.numbers) {
+      move_stmt(a, p, i, to);
+    }
+  }
 }
 
 typedef struct Local {
@@ -120,7 +203,8 @@ static void keep_local(Plan *p)
   for (int i = 0; i < p->stmts.n; i++) {
     const Stmt *s = &p->stmts.data[i];
     Value *v = &p->value[s->store->id];
-    if (s->scope != SCOPE_SAMPLE || v->place != PLACE_TILE || s->flat || s->kind == STMT_OUTPUT ||
+    if (s->scope != SCOPE_SAMPLE || (v->place != PLACE_TILE && v->place != PLACE_BATCH) ||
+      v->shared || s->flat || s->kind == STMT_OUTPUT ||
         s->kind == STMT_SCATTER || v->layout.per_sample_batch) {
       continue;
     }
@@ -160,18 +244,21 @@ static void choose_tile(Plan *p)
 
 void plan_schedule(Arena *a, Plan *p)
 {
-  if (p->fuse) {
+  if (p->epilogues) {
     plan_epilogues(p);
   }
   for (int i = 0; i < p->stmts.n; i++) {
     p->stmts.data[i].block = -1;
     if (p->stmts.data[i].kind != STMT_OUTPUT && p->stmts.data[i].kind != STMT_SCATTER) {
       p->value[p->stmts.data[i].store->id].stmt = i;
+      if (p->stmts.data[i].then) {
+        p->value[p->stmts.data[i].then->id].stmt = i;
+      }
     }
   }
   Ints *needs = ARENA_ARRAY(a, Ints, p->stmts.n + 1);
   for (int i = 0; i < p->stmts.n; i++) {
-    Needs n = {a, p, &needs[i]};
+    Needs n = {a, p, &needs[i], i};
     stmt_visit(p, &p->stmts.data[i], add_need, &n);
   }
   Scheduler sc = {.arena = a, .p = p, .done = ARENA_ARRAY(a, bool, p->stmts.n + 1)};
@@ -179,7 +266,8 @@ void plan_schedule(Arena *a, Plan *p)
     while (next_block(&sc, needs, phase)) {
     }
   }
-  if (p->fuse) {
+  if (p->fuses) {
+    sink(a, p, needs);
     keep_local(p);
     choose_tile(p);
   }

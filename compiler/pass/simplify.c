@@ -83,11 +83,18 @@ static bool same_operands(const Node *x, const Node *y)
   return true;
 }
 
+/* The same axes in the same order, which an output's file has too. */
+static bool same_order(Type x, Type y)
+{
+  return x.kind == y.kind && x.n == y.n &&
+         memcmp(x.axis, y.axis, sizeof *x.axis * (size_t)x.n) == 0;
+}
+
 static bool same_node(const Node *x, const Node *y)
 {
   return x->op == y->op && x->nin == y->nin && x->naxes == y->naxes &&
          memcmp(&x->value, &y->value, sizeof x->value) == 0 && x->offset == y->offset &&
-         x->leaf == y->leaf && type_same(x->type, y->type) &&
+         x->leaf == y->leaf && same_order(x->type, y->type) &&
          (x->naxes == 0 || memcmp(x->axes, y->axes, sizeof *x->axes * (size_t)x->naxes) == 0) &&
          same_operands(x, y);
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Trains a model on each real data set and checks the area under the curve on its test part.
 
-    run.py RANKC [--data FOLDER] [NAME ...]
+    run.py RANKC [--data FOLDER] [--seeds N] [NAME ...]
 
-For each data set: split its files as its SOURCE.md says, build the .rank model of this folder,
-train, evaluate on the test part, and compare with the floor in the table below. A data set that is
-not there is skipped with a message. The work folder (--work) keeps the splits and the programs.
+For each data set: split its files as README.md beside this says, build the .rank model of this
+folder, train, evaluate on the test part, and compare with the floor in the table below. A data set
+that is not there is skipped with a message; when none is, the exit code is 77. The work folder
+(--work) keeps the splits and the programs.
 """
 import argparse
 import csv
@@ -109,45 +110,68 @@ def run(*command):
     return done.stdout
 
 
-def measure(options, name, work):
-    """The test AUCs of one data set, in the order of the model's metrics."""
+def measure(options, name, work, seeds):
+    """For each seed (None: the model's own) the test AUCs, in the order of the model's metrics."""
     folder, split, model, _ = SETS[name]
     work.mkdir(parents=True, exist_ok=True)
     train, test = split(options.data / folder, work)
     run(options.rankc, "build", HERE / f"{model}.rank", "-o", work)
-    seed = ["--seed", str(options.seed)] if options.seed is not None else []
-    run(work / model, "train", "--data", train, "--save", work / "weights.st", *seed)
-    text = run(work / model, "eval", "--data", test, "--load", work / "weights.st")
-    return [float(value) for value in re.findall(r"(?i)\bauc\b[^\n]*?[\s=:]+([01]\.\d+)", text)]
+    found = []
+    for seed in seeds:
+        given = [] if seed is None else ["--seed", seed]
+        run(work / model, "train", "--data", train, "--save", work / "weights.st", *given)
+        text = run(work / model, "eval", "--data", test, "--load", work / "weights.st")
+        aucs = re.findall(r"(?i)\bauc\b[^\n]*?[\s=:]+([01]\.\d+)", text)
+        found.append([float(value) for value in aucs])
+    return found
 
 
-def main():
+def spread(values):
+    return f"{sum(values) / len(values):.4f} ({min(values):.4f} to {max(values):.4f})"
+
+
+def report(name, found):
+    """One line; whether each area of the first run reaches its floor."""
+    _, _, model, floors = SETS[name]
+    good = len(found[0]) == len(floors) and all(a >= b for a, b in zip(found[0], floors))
+    areas = ", ".join(f"{auc:.4f}" for auc in found[0])
+    if len(found) > 1:
+        areas = ", ".join(spread(column) for column in zip(*found))
+    print(f"{name}: {model}: test AUC {areas}; wanted {', '.join(map(str, floors))}: "
+          f"{'ok' if good else 'FAILED'}", flush=True)
+    return good
+
+
+def arguments():
     parser = argparse.ArgumentParser(description="Train and test on the real data sets.")
     parser.add_argument("rankc", type=Path, help="path of the rankc program")
     parser.add_argument("names", nargs="*", choices=[[], *SETS], help="data sets (default: all)")
     parser.add_argument("--data", type=Path, default=HERE.parents[2] / "shared" / "data")
     parser.add_argument("--work", type=Path, help="keep splits and programs in this folder")
-    parser.add_argument("--seed", type=int, help="instead of the models' own seed")
+    parser.add_argument("--seeds", type=int, help="seeds 1..N, not the model's own: mean and range")
     options = parser.parse_args()
     options.rankc = options.rankc.resolve()
-    failed = False
+    return options
+
+
+def main():
+    options = arguments()
+    seeds = [None] if options.seeds is None else range(1, options.seeds + 1)
+    failed, tried = False, 0
     with tempfile.TemporaryDirectory() as temporary:
         for name in options.names or SETS:
-            folder, _, model, floors = SETS[name]
-            if not (options.data / folder).is_dir():
-                print(f"{name}: skipped, {options.data / folder} is not there")
+            folder = options.data / SETS[name][0]
+            if not folder.is_dir():
+                print(f"{name}: skipped, {folder} is not there")
                 continue
+            tried += 1
             try:
-                found = measure(options, name, (options.work or Path(temporary)) / name)
+                found = measure(options, name, (options.work or Path(temporary)) / name, seeds)
+                failed |= not report(name, found)
             except RuntimeError as error:
                 print(f"{name}: FAILED: {error}")
                 failed = True
-                continue
-            good = len(found) == len(floors) and all(a >= b for a, b in zip(found, floors))
-            failed |= not good
-            print(f"{name}: {model}: test AUC {', '.join(f'{auc:.4f}' for auc in found)}; wanted "
-                  f"{', '.join(map(str, floors))}: {'ok' if good else 'FAILED'}", flush=True)
-    return 1 if failed else 0
+    return 1 if failed else 0 if tried else 77
 
 
 if __name__ == "__main__":

@@ -288,9 +288,14 @@ static void test_models(void **state)
   globfree(&found);
 }
 
+/* test_grad [PATTERN | --not PATTERN]: the tests whose names match, or those whose names do not. */
 int main(int argc, char **argv)
 {
-  cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
+  if (argc > 2 && strcmp(argv[1], "--not") == 0) {
+    cmocka_set_skip_filter(argv[2]);
+  } else {
+    cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
+  }
   arena = arena_new((size_t)1 << 36);
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_pointwise),

@@ -1,0 +1,157 @@
+/* api_library.c: NAME_library.c and NAME_training.c: the functions of NAME.h, each a few lines that number
+ * what the header names and hand it to the runtime. */
+
+#include "api.h"
+
+#include <string.h>
+
+static void uses(Api *a, const char *what, int n, const int *use)
+{
+  static const char *const text[] = {
+    "0", "RANK_TO_PREDICT", "RANK_TO_TRAIN", "RANK_TO_PREDICT | RANK_TO_TRAIN"};
+  buf_format(&a->out, "static const unsigned char %s[] = {\n", what);
+  for (int i = 0; i < n; i++) {
+    buf_format(&a->out, "  %s,\n", text[use[i]]);
+  }
+  buf_format(&a->out, n > 0 ? "};\n" : "  0,\n};\n");
+}
+
+/* A function that fills arrays by number from the members that are needed to predict, or from those that
+ * only training needs. */
+static void fill(Api *a, bool predict)
+{
+  const char *from = predict ? "inputs" : "batch";
+  for (int i = 0; i < a->g->inputs.n; i++) {
+    bool here = a->inputs[i] != 0 && ((a->inputs[i] & TO_PREDICT) != 0) == predict;
+    if (here) {
+      buf_format(&a->out, "  a->input[%d] = %s->%.*s;\n", i, from, STR_ARG(a->input_name[i]));
+    }
+  }
+  for (int i = 0; i < a->g->axes.n; i++) {
+    bool here =
+      a->axis_name[i].n > 0 && a->axes[i] != 0 && ((a->axes[i] & TO_PREDICT) != 0) == predict;
+    if (here) {
+      buf_format(&a->out, "  a->offset[%d] = %s->%.*s;\n", dim_index(a->g, i), from,
+        STR_ARG(a->axis_name[i]));
+    }
+  }
+}
+
+static int dims_used(const Api *a, int *use)
+{
+  int n = 0;
+  for (int i = 0; i < a->g->axes.n; i++) {
+    if (a->axis_name[i].n > 0) {
+      use[n++] = a->axes[i];
+    }
+  }
+  return n;
+}
+
+static void library_arrays(Api *a, bool training)
+{
+  int *use = ARENA_ARRAY(a->arena, int, a->g->axes.n + 1);
+  int ndims = dims_used(a, use);
+  uses(a, "inputs_used", a->g->inputs.n, a->inputs);
+  uses(a, "dims_used", ndims, use);
+  api_put(a, "\nstatic const rank_library self = {\n  .model = &NAME_model,\n"
+             "  .prepare = NAME_prepare,\n  .inputs = inputs_used,\n  .dims = dims_used,\n");
+  api_put(a, training ? "  .train_bytes = NAME_train_bytes,\n  .train = NAME_train_batch,\n" : "");
+  api_put(a, "};\n\n/* The runtime knows inputs and axes by number. */\ntypedef struct arrays {\n");
+  buf_format(&a->out, "  const void *input[%d];\n  const int32_t *offset[%d];\n} arrays;\n\n",
+    a->g->inputs.n + 1, ndims + 1);
+  api_put(a, "static rank_batch of_inputs(const NAME_inputs *inputs, arrays *a)\n{\n"
+             "  *a = (arrays){{0}, {0}};\n");
+  fill(a, true);
+  api_put(a, "  return (rank_batch){inputs->n, a->input, a->offset};\n}\n\n");
+  if (training) {
+    api_put(a, "static rank_batch of_batch(const NAME_batch *batch, arrays *a)\n{\n"
+               "  rank_batch b = of_inputs(&batch->inputs, a);\n");
+    fill(a, false);
+    api_put(a, "  return b;\n}\n\n");
+  }
+}
+
+static void define(Api *a, ApiHead head, const char *body)
+{
+  api_head(a, head, "");
+  buf_format(&a->out, "{\n");
+  api_put(a, body);
+  buf_format(&a->out, "}\n\n");
+}
+
+static void library_open(Api *a)
+{
+  define(a, HEAD_STATUS, "  return rank_library_status(status);\n");
+  define(a, HEAD_VERSION, "  return MODEL_VERSION;\n");
+  define(a, HEAD_OPEN,
+    "  rank_opened *o;\n"
+    "  rank_status status = rank_library_open(&self, weights, &o, message, size);\n"
+    "  *model = (void *)o;\n  return (int)status;\n");
+  define(a, HEAD_CLOSE, "  rank_library_close((void *)model);\n");
+}
+
+static void library_predict(Api *a)
+{
+  Buf body = {.arena = a->arena};
+  buf_format(
+    &body, "  arrays a;\n  rank_batch b = of_inputs(inputs, &a);\n  rank_real *const out[] = {\n");
+  for (int i = 0; i < a->predict->outputs.n; i++) {
+    buf_format(&body, "    outputs->%.*s,\n", STR_ARG(a->output_name[i]));
+  }
+  buf_format(&body,
+    "%s  };\n  return (int)rank_library_predict((const void *)model, &b, out, scratch);\n",
+    a->predict->outputs.n > 0 ? "" : "    outputs->none,\n");
+  define(a, HEAD_SCRATCH,
+    "  arrays a;\n  rank_batch b = of_inputs(inputs, &a);\n"
+    "  return rank_library_scratch((const void *)model, &b, RANK_TO_PREDICT);\n");
+  define(a, HEAD_SCRATCH_FOR,
+    "  rank_batch b = {.n = rows};\n"
+    "  return rank_library_scratch((const void *)model, &b, RANK_TO_PREDICT);\n");
+  define(a, HEAD_PREDICT, buf_take(&body).s);
+  define(a, HEAD_EXPLAIN,
+    "  arrays a;\n  rank_batch b = of_inputs(inputs, &a);\n  const int use = RANK_TO_PREDICT;\n"
+    "  return (int)rank_library_explain((const void *)model, &b, use, message, size);\n");
+}
+
+static void library_train(Api *a)
+{
+  define(a, HEAD_OPEN_TRAINING,
+    "  rank_opened *o;\n"
+    "  rank_status status = rank_library_train_open(&self, weights, seed, &o, message, size);\n"
+    "  *model = (void *)o;\n  return (int)status;\n");
+  define(a, HEAD_TRAIN_SCRATCH,
+    "  arrays a;\n  rank_batch b = of_batch(batch, &a);\n"
+    "  return rank_library_scratch((const void *)model, &b, RANK_TO_TRAIN);\n");
+  define(a, HEAD_TRAIN_STEP,
+    "  arrays a;\n  rank_batch b = of_batch(batch, &a);\n"
+    "  rank_step step = {.lr = rate, .steps = steps};\n"
+    "  return (int)rank_library_train((void *)model, &b, &step, loss, scratch);\n");
+  define(a, HEAD_EXPLAIN_BATCH,
+    "  arrays a;\n  rank_batch b = of_batch(batch, &a);\n  const int use = RANK_TO_TRAIN;\n"
+    "  return (int)rank_library_explain((const void *)model, &b, use, message, size);\n");
+  define(
+    a, HEAD_SAVE, "  return (int)rank_library_save((const void *)model, path, message, size);\n");
+}
+
+Str api_library(Api *a, bool training)
+{
+  a->out = (Buf){.arena = a->arena};
+  buf_format(&a->out,
+    "/* %.*s: the C interface of %.*s.h%s.\n"
+    " * Generated by rankc; edit the model, not this file. */\n\n"
+    "#include \"%.*s_parts.h\"\n#include \"rank_library.h\"\n\n"
+    "#pragma GCC visibility push(default) /* the library shows nothing but these */\n"
+    "#include \"%.*s.h\"\n#pragma GCC visibility pop\n\n",
+    STR_ARG(a->g->model), STR_ARG(a->g->model), training ? ", its part that trains" : "",
+    STR_ARG(a->g->model), STR_ARG(a->g->model));
+  library_arrays(a, training);
+  if (training) {
+    library_train(a);
+  } else {
+    library_open(a);
+    library_predict(a);
+  }
+  a->out.n--; /* the last blank line */
+  return buf_take(&a->out);
+}

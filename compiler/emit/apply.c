@@ -1,0 +1,299 @@
+/* apply.c: gradients reach the parameters: loops over every dense parameter and over the rows of tables.
+ *
+ * Dense gradients are elements of the sums; a table's stand in its lookups, which are chained by id
+ * first, each part of the team its own ids, so that a row is updated once and by one thread. */
+
+#include "writer.h"
+
+/* Opens loops over a parameter's axes; *at gets the element's index. */
+static int param_loops(Emit *e, Env *env, const Param *q, const char *pragma, Str *at)
+{
+  Layout l = plan_layout(e->g, q->type, false);
+  Buf b = {.arena = e->arena};
+  for (int i = 0; i < q->type.n; i++) {
+    if (i == 0 && pragma) {
+      put_line(e, "%s", pragma);
+    }
+    loop_open(e, env, q->type.axis[i], i > 0 && i == q->type.n - 1);
+    buf_format(&b, l.stride[i] == 1 ? "%s%.*s" : "%s%.*s * %ld", i > 0 ? " + " : "",
+      STR_ARG(env->index[q->type.axis[i]]), l.stride[i]);
+  }
+  *at = b.n > 0 ? buf_take(&b) : S("0");
+  return q->type.n;
+}
+
+static Str update_call(Emit *e, Str at)
+{
+  const Optimizer *o = &e->g->train.optimizer;
+  Buf b = {.arena = e->arena};
+  buf_format(&b, "update(&w[%.*s]", STR_ARG(at));
+  for (int k = 0; k < o->nstates; k++) {
+    buf_format(&b, ", &state_%d[%.*s]", k, STR_ARG(at));
+  }
+  return buf_take(&b);
+}
+
+/* The weight of the penalty, when there is one. */
+static Str l2_argument(Emit *e)
+{
+  const Optimizer *o = &e->g->train.optimizer;
+  return o->l2 > 0 ? put_text(e, ", %.*s", STR_ARG(number_c(e, o->l2))) : (Str){0};
+}
+
+static void param_pointers(Emit *e, int param, const char *offset)
+{
+  Str name = e->param_name[param];
+  put_line(e, "rank_real *restrict w = step->%.*s%s;", STR_ARG(name), offset);
+  for (int k = 0; k < e->g->train.optimizer.nstates; k++) {
+    put_line(
+      e, "rank_real *restrict state_%d = step->state->state[%d][%d]%s;", k, param, k, offset);
+  }
+}
+
+static Env no_sample(Emit *e)
+{
+  Env env = env_new(e);
+  env.index[AXIS_B] = (Str){0};
+  return env;
+}
+
+static void update_dense(Emit *e, const Grad *grad)
+{
+  const Param *q = &e->g->params.data[grad->param];
+  put_line(e, "/* %.*s */", STR_ARG(q->name));
+  put_open(e, "{");
+  param_pointers(e, grad->param, "");
+  Env env = no_sample(e);
+  Str at;
+  bool scalar = q->type.n == 0;
+  if (scalar) {
+    put_line(e, "#pragma omp single nowait");
+  }
+  /* chunks of one size, so that what an element's neighbours in a vector are, and with them its last
+   * bit, does not depend on how many threads there are */
+  const char *split =
+    q->type.n == 1 ? "#pragma omp for nowait schedule(static, 64)" : "#pragma omp for nowait";
+  int loops = param_loops(e, &env, q, split, &at);
+  Str g = expr(e, &env, grad->node);
+  put_line(e, "%.*s, %.*s%.*s, &step->hyper);", STR_ARG(update_call(e, at)), STR_ARG(g),
+    STR_ARG(l2_argument(e)));
+  for (int i = 0; i < loops; i++) {
+    put_close(e, "}");
+  }
+  put_close(e, "}");
+}
+
+static bool whole_tables(const Optimizer *o)
+{
+  return o->dense_tables || (o->l2 > 0 && o->l2_dense);
+}
+
+static void row_update(Emit *e, long width, bool touched_only)
+{
+  put_line(e, "#pragma omp simd");
+  put_open(e, "for (int i = 0; i < %ld; i++) {", width);
+  put_line(e, "%.*s, g[i]%.*s, &step->hyper);", STR_ARG(update_call(e, S("i"))),
+    STR_ARG(touched_only ? S(", l2") : l2_argument(e)));
+  put_close(e, "}");
+}
+
+/* The first table that is looked up by the same ids, place by place: they are grouped once. */
+int lookups_leader(const Emit *e, int param)
+{
+  const Node *own = NULL;
+  for (int i = 0; i < e->g->grads.n; i++) {
+    own = e->g->grads.data[i].param == param ? e->g->grads.data[i].node : own;
+  }
+  for (int i = 0; i < e->g->grads.n; i++) {
+    const Node *n = e->g->grads.data[i].node;
+    bool same = n->op == OP_SCATTER && n->nin == own->nin;
+    for (int k = 0; k < n->nin && same; k += 2) {
+      same = n->in[k] == own->in[k];
+    }
+    if (same) {
+      return e->g->grads.data[i].param;
+    }
+  }
+  return param;
+}
+
+/* The rows that will be wanted a few turns later, into the cache. */
+static void prefetch_rows(Emit *e, const Grad *grad, int leader, long width)
+{
+  enum { AHEAD = 8, LINE = 16 };
+  Str name = e->param_name[grad->param];
+  put_open(e, "if (k + %d < count_%d) {", AHEAD, leader);
+  put_line(e, "const int32_t soon = first_%d[k + %d];", leader, AHEAD);
+  put_line(e, "const long row = (long)rows->ids[soon] * %ld;", width);
+  put_open(e, "for (int i = 0; i < %ld; i += %d) {", width, LINE);
+  put_line(e, "__builtin_prefetch(step->%.*s + row + i, 1);", STR_ARG(name));
+  for (int k = 0; k < e->g->train.optimizer.nstates; k++) {
+    put_line(e, "__builtin_prefetch(step->state->state[%d][%d] + row + i, 1);", grad->param, k);
+  }
+  put_line(e, "__builtin_prefetch(rows->d + soon * %ld + i);", width);
+  put_close(e, "}");
+  put_close(e, "}");
+}
+
+static void update_table(Emit *e, const Grad *grad)
+{
+  int leader = lookups_leader(e, grad->param);
+  const Optimizer *o = &e->g->train.optimizer;
+  const Param *q = &e->g->params.data[grad->param];
+  long width = plan_layout(e->g, q->type, false).width;
+  Str name = e->param_name[grad->param];
+  put_open(e, "{");
+  put_line(e, "const rank_lookups *rows = &step->%.*s_rows;", STR_ARG(name));
+  put_line(e, "rank_real g[%ld];", width);
+  Str offset = put_text(e, " + id * %ld", width);
+  if (whole_tables(o)) {
+    put_line(e, "/* %.*s: every row moves, with a gradient or without */", STR_ARG(q->name));
+    put_open(e, "for (long id = 0; id < step->state->rows[%d]; id++) {", grad->param);
+    put_line(e, "const int32_t at = rank_lookups_find(rows, part, parts, id);");
+    if (o->l2 > 0 && !o->l2_dense) {
+      put_line(e, "const rank_real l2 = at >= 0 ? %.*s : 0;", STR_ARG(number_c(e, o->l2)));
+    }
+    put_open(e, "if (at == -2) {");
+    put_line(e, "continue;");
+    put_close(e, "}");
+    put_open(e, "if (at >= 0) {");
+    put_line(e, "rank_lookups_sum(rows, at, %ld, g);", width);
+    e->indent--;
+    put_open(e, "} else {");
+    put_line(e, "memset(g, 0, sizeof g);");
+    put_close(e, "}");
+  } else {
+    put_line(e, "/* %.*s: the rows that were looked up */", STR_ARG(q->name));
+    put_open(e, "for (long k = 0; k < count_%d; k++) {", leader);
+    prefetch_rows(e, grad, leader, width);
+    put_line(e, "const int32_t at = first_%d[k];", leader);
+    put_line(e, "const long id = rows->ids[at];");
+    put_line(e, "rank_lookups_sum(rows, at, %ld, g);", width);
+  }
+  param_pointers(e, grad->param, offset.s);
+  row_update(e, width, whole_tables(o) && o->l2 > 0 && !o->l2_dense);
+  put_close(e, "}");
+  put_close(e, "}");
+}
+
+/* Squared norm over all gradients, in a fixed order, by one thread: clip_norm. */
+static void clip_function(Emit *e)
+{
+  Buf *outer = e->out;
+  function_begin(e);
+  put_line(e, "double square = 0;");
+  for (int i = 0; i < e->g->grads.n; i++) {
+    const Grad *grad = &e->g->grads.data[i];
+    const Param *q = &e->g->params.data[grad->param];
+    if (grad->node->op == OP_SCATTER) {
+      Str name = e->param_name[grad->param];
+      put_open(e, "for (long i = 0; i < step->%.*s_rows.n; i++) {", STR_ARG(name));
+      put_line(e, "square += step->%.*s_rows.norm[i];", STR_ARG(name));
+      put_close(e, "}");
+      continue;
+    }
+    Env env = no_sample(e);
+    Str at;
+    int loops = 0;
+    for (int j = 0; j < q->type.n; j++, loops++) {
+      loop_open(e, &env, q->type.axis[j], false);
+    }
+    (void)at;
+    put_open(e, "{");
+    put_line(e, "const double g = (double)(%.*s);", STR_ARG(expr(e, &env, grad->node)));
+    put_line(e, "square += g * g;");
+    for (int j = 0; j <= loops; j++) {
+      put_close(e, "}");
+    }
+  }
+  put_line(e, "const double norm = sqrt(square);");
+  put_line(e, "step->hyper.clip = norm > %.17g ? (rank_real)(%.17g / norm) : 1;",
+    e->g->train.optimizer.clip_norm, e->g->train.optimizer.clip_norm);
+  function_end(e, outer, "static void clip(struct train_step *step)", -1);
+}
+
+/* Every table's lookups chained by id: this part's own ids. */
+static void group_lookups(Emit *e, const Grad *grad)
+{
+  const Optimizer *o = &e->g->train.optimizer;
+  int leader = lookups_leader(e, grad->param);
+  Str name = e->param_name[grad->param];
+  if (leader == grad->param) {
+    put_line(e, "const int32_t *first_%d;", leader);
+    put_line(e,
+      "const long count_%d = rank_lookups_group(&step->%.*s_rows, part, parts, &first_%d);", leader,
+      STR_ARG(name), leader);
+    if (whole_tables(o)) {
+      put_line(e, "(void)count_%d;", leader);
+    }
+  }
+  if (o->clip_norm > 0) {
+    put_line(e, "rank_lookups_norms(&step->%.*s_rows, first_%d, count_%d);", STR_ARG(name), leader,
+      leader);
+  }
+}
+
+void update_function(Emit *e)
+{
+  const Optimizer *o = &e->g->train.optimizer;
+  if (o->clip_norm > 0) {
+    clip_function(e);
+  }
+  Buf *outer = e->out;
+  function_begin(e);
+  for (int i = 0; i < e->g->grads.n; i++) {
+    if (e->g->grads.data[i].node->op == OP_SCATTER) {
+      group_lookups(e, &e->g->grads.data[i]);
+    }
+  }
+  if (o->clip_norm > 0) {
+    put_line(e, "#pragma omp barrier");
+    put_line(e, "#pragma omp single");
+    put_line(e, "clip(step);");
+  }
+  for (int i = 0; i < e->g->grads.n; i++) {
+    if (e->g->grads.data[i].node->op == OP_SCATTER) {
+      update_table(e, &e->g->grads.data[i]);
+    } else {
+      update_dense(e, &e->g->grads.data[i]);
+    }
+  }
+  function_end(e, outer,
+    "/* Applies the gradients; part: which of the team's threads this is. */\n"
+    "static void train_update(struct train_step *step, int part, int parts)",
+    -1);
+}
+
+/* The gradients as whole arrays, for whoever asks to see them. */
+void export_function(Emit *e)
+{
+  Buf *outer = e->out;
+  function_begin(e);
+  for (int i = 0; i < e->g->grads.n; i++) {
+    const Grad *grad = &e->g->grads.data[i];
+    const Param *q = &e->g->params.data[grad->param];
+    Str name = e->param_name[grad->param];
+    put_open(e, "if (to[%d]) {", grad->param);
+    if (grad->node->op == OP_SCATTER) {
+      put_line(e, "const rank_lookups *rows = &step->%.*s_rows;", STR_ARG(name));
+      put_open(e, "for (long i = 0; i < rows->n; i++) {");
+      put_open(e, "for (long j = 0; j < rows->width; j++) {");
+      put_line(
+        e, "to[%d][rows->ids[i] * rows->width + j] += rows->d[i * rows->width + j];", grad->param);
+      put_close(e, "}");
+      put_close(e, "}");
+    } else {
+      Env env = no_sample(e);
+      Str at;
+      int loops = param_loops(e, &env, q, NULL, &at);
+      put_line(
+        e, "to[%d][%.*s] = %.*s;", grad->param, STR_ARG(at), STR_ARG(expr(e, &env, grad->node)));
+      for (int j = 0; j < loops; j++) {
+        put_close(e, "}");
+      }
+    }
+    put_close(e, "}");
+  }
+  function_end(
+    e, outer, "static void train_export(const struct train_step *step, rank_real *const *to)", -1);
+}

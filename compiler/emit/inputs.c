@@ -1,0 +1,125 @@
+/* inputs.c: what the runtime knows of a model's ragged axes and inputs: where values stand in the data
+ * and how text becomes numbers. */
+
+#include "fields.h"
+#include "writer.h"
+
+#include <string.h>
+
+static void dims(Text *t)
+{
+  const Graph *g = t->g;
+  int n = 0;
+  for (int i = 0; i < g->axes.n; i++) {
+    if (g->axes.data[i].kind == AXIS_RAGGED && axis_root(g, i) == i) {
+      buf_format(&t->out, n++ == 0 ? "static const rank_dim dims[] = {\n" : "");
+      buf_format(&t->out, "  {%.*s, %ld},\n", STR_ARG(quoted(t, g->axes.data[i].name)),
+        g->axes.data[i].extent);
+    }
+  }
+  puts_line(t, n > 0 ? "};\n" : "");
+}
+
+static void encoding_arrays(Text *t, int i)
+{
+  const Input *in = &t->g->inputs.data[i];
+  const Encoding *e = &in->encoding;
+  int most = e->ncolumns > e->nbuckets ? e->ncolumns : e->nbuckets;
+  most = in->nvocab > most ? in->nvocab : most;
+  Str *x = ARENA_ARRAY(t->arena, Str, most + 1);
+  for (int j = 0; e->source == FROM_NAMES && j < e->ncolumns; j++) {
+    x[j] = quoted(t, e->columns[j]);
+  }
+  if (e->source == FROM_NAMES && e->ncolumns > 0) {
+    array(t, "char *const ", str_format(t->arena, "columns_%d", i), e->ncolumns, x);
+  }
+  for (int j = 0; e->source == FROM_POSITIONS && j < e->ncolumns; j++) {
+    x[j] = str_format(t->arena, "%d", e->positions[j]);
+  }
+  if (e->source == FROM_POSITIONS) {
+    array(t, "int ", str_format(t->arena, "positions_%d", i), e->ncolumns, x);
+  }
+  for (int j = 0; j < e->nbuckets; j++) {
+    x[j] = str_format(t->arena, "%.17g", e->buckets[j]);
+  }
+  if (e->nbuckets > 0) {
+    array(t, "double ", str_format(t->arena, "buckets_%d", i), e->nbuckets, x);
+  }
+  for (int j = 0; j < in->nvocab; j++) {
+    x[j] = str_format(t->arena, "%ld", in->vocab[j]);
+  }
+  if (in->nvocab > 0) {
+    array(t, "long ", str_format(t->arena, "vocab_%d", i), in->nvocab, x);
+  }
+}
+
+static Fields encoding(Text *t, int i)
+{
+  const Encoding *e = &t->g->inputs.data[i].encoding;
+  static const char *const sources[] = {"RANK_FROM_NAMES", "RANK_FROM_POSITIONS",
+    "RANK_FROM_INDICES", "RANK_FROM_VALUES", "RANK_FROM_TARGET"};
+  Fields f = {.arena = t->arena};
+  field(&f, ".source = %s", sources[e->source]);
+  flag(&f, "ncolumns", e->ncolumns);
+  if (e->source == FROM_NAMES && e->ncolumns > 0) {
+    field(&f, ".columns = columns_%d", i);
+  }
+  if (e->source == FROM_POSITIONS) {
+    field(&f, ".positions = positions_%d", i);
+  }
+  field(&f, ".separator = %.*s", STR_ARG(quoted(t, e->separator)));
+  if (e->nbuckets > 0) {
+    field(&f, ".buckets = buckets_%d", i);
+    field(&f, ".nbuckets = %d", e->nbuckets);
+  }
+  flag(&f, "vocab_min", e->vocab_min);
+  if (e->missing != 0) {
+    field(&f, ".missing = %.17g", e->missing);
+  }
+  flag(&f, "has_missing", e->has_missing);
+  flag(&f, "log1p", e->log1p);
+  flag(&f, "standardize", e->standardize);
+  flag(&f, "hash", e->hash);
+  flag(&f, "vocab", e->vocab);
+  flag(&f, "cut", e->cut);
+  flag(&f, "keep_last", e->keep_last);
+  return f;
+}
+
+static void inputs(Text *t)
+{
+  const Graph *g = t->g;
+  for (int i = 0; i < g->inputs.n; i++) {
+    encoding_arrays(t, i);
+  }
+  puts_line(t, "\nstatic const rank_input inputs[] = {");
+  for (int i = 0; i < g->inputs.n; i++) {
+    const Input *in = &g->inputs.data[i];
+    Layout l = plan_layout(g, in->type, false);
+    Fields f = {.arena = t->arena};
+    field(&f, ".name = %.*s", STR_ARG(quoted(t, in->name)));
+    flag(&f, "is_id", in->type.kind == KIND_ID);
+    flag(&f, "label", in->label);
+    field(&f, ".dim = %d", l.ragged < 0 ? -1 : dim_index(g, l.ragged));
+    field(&f, ".width = %ld", l.width);
+    if (in->nvocab > 0) {
+      field(&f, ".nvocab = %d", in->nvocab);
+      field(&f, ".vocab = vocab_%d", i);
+    }
+    field(&f, ".same_as = %d", in->same_as);
+    Fields nested = encoding(t, i);
+    Str own_line = fields_text(&nested, 4, 6, 2), text = fields_text(&nested, 4, 16, 2);
+    bool breaks =
+      memchr(text.s, '\n', (size_t)text.n) && !memchr(own_line.s, '\n', (size_t)own_line.n);
+    field(&f, breaks ? ".encoding =\n      %.*s" : ".encoding = %.*s",
+      STR_ARG(breaks ? own_line : text));
+    element(t, &f);
+  }
+  puts_line(t, "};\n");
+}
+
+void describe_inputs(Text *t)
+{
+  dims(t);
+  inputs(t);
+}

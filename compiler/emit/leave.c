@@ -1,0 +1,92 @@
+/* leave.c: what leaves a tile: outputs into the caller's arrays, and rows of gradients with the ids they
+ * belong to. */
+
+#include "writer.h"
+
+/* Row-major over the output's shape, ragged axes at their maximum and padded with 0. */
+void output_print(Emit *e, const Stmt *s)
+{
+  Env env = env_new(e);
+  const Node *n = s->node;
+  short axes[MAX_AXES];
+  int count = loop_axes(&env, n->type, axes);
+  long size = 1;
+  bool ragged = false;
+  for (int i = 0; i < count; i++) {
+    size *= axis_extent(e->g, axes[i]);
+    ragged |= e->g->axes.data[axes[i]].kind == AXIS_RAGGED;
+  }
+  put_open(e, "if (step->out[%d]) {", s->index);
+  put_line(e, "rank_real *to = step->out[%d] + %.*s;", s->index,
+    STR_ARG(times_text(e, S("s0 + s"), size)));
+  if (ragged) {
+    put_line(e, "memset(to, 0, sizeof(rank_real) * %ld);", size);
+  }
+  loops_open(e, &env, count, axes, n);
+  Buf b = {.arena = e->arena};
+  for (int i = 0; i < count; i++) {
+    size /= axis_extent(e->g, axes[i]);
+    put_term(e, &b, env.index[axes[i]], size);
+  }
+  Str value = n->type.kind == KIND_ID ? put_text(e, "(rank_real)%.*s", STR_ARG(id_expr(e, &env, n)))
+                                      : expr(e, &env, n);
+  put_line(e, "to[%.*s] = %.*s;", STR_ARG(b.n > 0 ? buf_take(&b) : S("0")), STR_ARG(value));
+  loops_close(e, count);
+  put_close(e, "}");
+}
+
+/* Where the ids of a lookup lie in the batch: the element that env points at. */
+static Str lookup_index(Emit *e, const Env *env, const Node *ids)
+{
+  Layout l = plan_layout(e->g, ids->type, false);
+  Buf b = {.arena = e->arena};
+  Str row = S("s0 + s");
+  if (l.ragged >= 0) {
+    int root = axis_root(e->g, l.ragged);
+    e->axis_used[root] = true;
+    row =
+      put_text(e, "%.*s_off[s] + %.*s", STR_ARG(e->axis_name[root]), STR_ARG(env->index[l.ragged]));
+  }
+  put_term(e, &b, row, l.width);
+  for (int i = 0; i < ids->type.n; i++) {
+    int axis = ids->type.axis[i];
+    if (axis != AXIS_B && axis != l.ragged) {
+      put_term(e, &b, env->index[axis], l.stride[i]);
+    }
+  }
+  return buf_take(&b);
+}
+
+/* Ids and gradient rows of one lookup, in the order of the batch. */
+void scatter_print(Emit *e, const Stmt *s)
+{
+  Env env = env_new(e);
+  const Node *ids = s->node->in[2 * s->index], *d = s->node->in[2 * s->index + 1];
+  const Param *table = &e->g->params.data[s->node->leaf];
+  Str name = e->param_name[s->node->leaf];
+  Layout row = plan_layout(e->g, table->type, false);
+  short axes[MAX_AXES];
+  int count = loop_axes(&env, ids->type, axes);
+  for (int i = 0; i < count; i++) {
+    loop_open(e, &env, axes[i], false);
+  }
+  if (count == 0) {
+    put_open(e, "{");
+  }
+  put_line(e, "const long at = step->%.*s_at[%d] + %.*s;", STR_ARG(name), s->index,
+    STR_ARG(lookup_index(e, &env, ids)));
+  if (lookups_leader(e, s->node->leaf) == s->node->leaf) {
+    put_line(e, "step->%.*s_rows.ids[at] = %.*s;", STR_ARG(name), STR_ARG(id_expr(e, &env, ids)));
+  }
+  int inner = loop_axes(&env, table->type, axes);
+  put_line(e, "rank_real *grad = step->%.*s_rows.d + %.*s;", STR_ARG(name),
+    STR_ARG(times_text(e, S("at"), row.width)));
+  loops_open(e, &env, inner, axes, d);
+  Buf at = {.arena = e->arena};
+  for (int i = 0; i < table->type.n; i++) {
+    put_term(e, &at, env.index[table->type.axis[i]], row.stride[i]);
+  }
+  Str value = expr(e, &env, d);
+  put_line(e, "grad[%.*s] = %.*s;", STR_ARG(at.n > 0 ? buf_take(&at) : S("0")), STR_ARG(value));
+  loops_close(e, inner + (count > 0 ? count : 1));
+}

@@ -1,0 +1,223 @@
+/* loops.c: opening and closing loops, and what stands around them.
+ *
+ * A loop's variable is one letter that is free where the loop stands: that of its axis (`d` for D, `k`
+ * for score.0.K), or i, j, k for an axis that is only a number. */
+
+#include "writer.h"
+
+#include <ctype.h>
+
+enum { LEAST_SIMD = 4 }; /* shorter loops are unrolled instead */
+
+Env env_fresh(Emit *e, const Stmt *s)
+{
+  Env env = env_new(e);
+  if (s->scope != SCOPE_SAMPLE) {
+    env.index[AXIS_B] = (Str){0};
+  }
+  return env;
+}
+
+static bool is_free(const Emit *e, const Env *env, Str v)
+{
+  for (int i = 0; i < e->g->axes.n; i++) {
+    if (str_eq(env->index[i], v)) {
+      return false;
+    }
+  }
+  return !name_taken(e, v);
+}
+
+/* The first letter of the axis' own name: of K for score.0.K. */
+static Str letter_of(const Emit *e, int axis)
+{
+  const Axis *a = &e->g->axes.data[axis];
+  if (a->number || a->name.n == 0) {
+    return S("i");
+  }
+  int at = a->name.n;
+  while (at > 0 && a->name.s[at - 1] != '.') {
+    at--;
+  }
+  char c = (char)tolower((unsigned char)a->name.s[at < a->name.n ? at : 0]);
+  return isalpha((unsigned char)c) ? str_format(e->arena, "%c", c) : S("i");
+}
+
+Str loop_variable(Emit *e, const Env *env, int axis)
+{
+  static const char *const others[] = {"i", "j", "k", "l", "m", "p", "q", "r", "u", "v"};
+  Str wanted = letter_of(e, axis);
+  if (!str_eq(wanted, S("s")) && !str_eq(wanted, S("n")) && !str_eq(wanted, S("b")) &&
+      is_free(e, env, wanted)) {
+    return wanted;
+  }
+  for (int i = 0; i < (int)(sizeof others / sizeof *others); i++) {
+    if (is_free(e, env, str_of(others[i]))) {
+      return str_of(others[i]);
+    }
+  }
+  Str made = wanted;
+  for (int i = 1; !is_free(e, env, made); i++) {
+    made = put_text(e, "%.*s%d", STR_ARG(wanted), i);
+  }
+  return made;
+}
+
+/* Opens a loop over `axis` and records its variable. */
+void loop_open(Emit *e, Env *env, int axis, bool simd)
+{
+  Str v = loop_variable(e, env, axis);
+  const Axis *a = &e->g->axes.data[axis];
+  bool whole = a->kind == AXIS_RAGGED && env->index[AXIS_B].n == 0;
+  Str bound = whole ? put_text(e, "%ld", axis_extent(e->g, axis)) : length_of(e, axis);
+  if (simd && (a->kind != AXIS_PLAIN || a->extent >= LEAST_SIMD)) {
+    put_line(e, "#pragma omp simd");
+  }
+  const char *type = a->kind == AXIS_BATCH ? "long" : "int";
+  put_open(e, "for (%s %.*s = 0; %.*s < %.*s; %.*s++) {", type, STR_ARG(v), STR_ARG(v),
+    STR_ARG(bound), STR_ARG(v));
+  env->index[axis] = v;
+}
+
+void loops_close(Emit *e, int n)
+{
+  for (int i = 0; i < n; i++) {
+    put_close(e, "}");
+  }
+}
+
+int loop_axes(const Env *env, Type t, short *axes)
+{
+  int n = 0;
+  for (int i = 0; i < t.n; i++) {
+    if (t.axis[i] != AXIS_B && env->index[t.axis[i]].n == 0) {
+      axes[n++] = t.axis[i];
+    }
+  }
+  return n;
+}
+
+bool has_random(const Emit *e, const Node *n)
+{
+  if (n->op == OP_RANDOM) {
+    return true;
+  }
+  for (int i = 0; i < n->nin && !plan_stored(e->p, n); i++) {
+    if (has_random(e, n->in[i])) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* ---- pointers to rows ---- */
+
+static bool in_scope(const Emit *e, int table, Str id)
+{
+  for (int i = 0; i < e->pointers.n; i++) {
+    if (e->pointers.data[i].table == table && str_eq(e->pointers.data[i].id, id)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static Str pointer_name(Emit *e, const Node *n)
+{
+  Str ids = e->p->value[plan_source(n->in[0])->id].name;
+  Str wanted = put_text(e, "%.*s_%.*s", STR_ARG(e->param_name[n->leaf]), STR_ARG(ids));
+  Str made = wanted;
+  for (int i = 1;; i++) {
+    bool used = name_taken(e, made);
+    for (int j = 0; j < e->pointers.n; j++) {
+      used |= str_eq(e->pointers.data[j].name, made);
+    }
+    if (!used) {
+      return made;
+    }
+    made = put_text(e, "%.*s_%d", STR_ARG(wanted), i);
+  }
+}
+
+/* Declares a pointer to the row that gather n reads, when it is known at this place. */
+static void point(Emit *e, const Env *env, const Node *n)
+{
+  const Node *ids = n->in[0];
+  for (int i = 0; i < ids->type.n; i++) {
+    if (env->index[ids->type.axis[i]].n == 0) {
+      return;
+    }
+  }
+  Str id = id_expr(e, env, ids);
+  Layout row = plan_layout(e->g, e->g->params.data[n->leaf].type, false);
+  if (row.width > 1 && !in_scope(e, n->leaf, id)) {
+    Str name = pointer_name(e, n);
+    put_line(e, "const rank_real *%.*s = step->%.*s + (long)%.*s * %ld;", STR_ARG(name),
+      STR_ARG(e->param_name[n->leaf]), STR_ARG(id), row.width);
+    *VEC_PUSH(e->arena, &e->pointers) = (RowPointer){n->leaf, e->indent, id, name};
+  }
+}
+
+void rows_point(Emit *e, const Env *env, const Node *n)
+{
+  if (op_is_view(n->op)) {
+    Env in = through_view(e, env, n);
+    rows_point(e, &in, n->in[0]);
+  } else if (plan_stored(e->p, n)) {
+    return;
+  } else if (n->op == OP_GATHER) {
+    point(e, env, n);
+  } else {
+    for (int i = 0; i < n->nin; i++) {
+      rows_point(e, env, n->in[i]);
+    }
+  }
+}
+
+void loops_open(Emit *e, Env *env, int count, const short *axes, const Node *n)
+{
+  for (int i = 0; i < count; i++) {
+    if (i == count - 1 && n) {
+      rows_point(e, env, n);
+    }
+    loop_open(e, env, axes[i], i == count - 1 && (!n || !has_random(e, n)));
+  }
+}
+
+/* ---- locals and padding ---- */
+
+bool local_scalar(const Emit *e, const Node *n)
+{
+  const Value *v = &e->p->value[n->id];
+  return v->place == PLACE_LOCAL && v->layout.ragged < 0 && v->layout.width == 1;
+}
+
+void declare_local(Emit *e, const Node *n)
+{
+  const Value *v = &e->p->value[n->id];
+  if (v->place != PLACE_LOCAL || local_scalar(e, n)) {
+    return;
+  }
+  long rows = v->layout.ragged < 0 ? 1 : axis_extent(e->g, v->layout.ragged);
+  put_line(e, "rank_real %.*s[%ld];", STR_ARG(v->name), rows * v->layout.width);
+}
+
+/* With op-by-op code, lists are padded: positions past the length hold 0. */
+void zero_padding(Emit *e, const Stmt *s, const Node *n)
+{
+  const Value *v = &e->p->value[n->id];
+  if (!e->p->padded || s->scope != SCOPE_SAMPLE || v->place != PLACE_BATCH ||
+      v->layout.ragged < 0) {
+    return;
+  }
+  int root = axis_root(e->g, v->layout.ragged);
+  Str x = e->axis_name[root];
+  e->axis_used[root] = true;
+  e->used[n->id] = true;
+  e->written[n->id] = true;
+  put_line(e,
+    "memset(%.*s + (%.*s_row + %.*s_len) * %ld, 0, sizeof(rank_real) * (size_t)((%ld - %.*s_len) * "
+    "%ld));",
+    STR_ARG(v->name), STR_ARG(x), STR_ARG(x), v->layout.width, axis_extent(e->g, v->layout.ragged),
+    STR_ARG(x), v->layout.width);
+}

@@ -1,0 +1,148 @@
+/* reduce.c: sums and maxima.
+ *
+ * Sums run over the reduced axes in order. When the innermost axis stays, partial sums stand in the
+ * result's array, so that the loop over it vectorises; otherwise each result has an accumulator. */
+
+#include "writer.h"
+
+static bool reduces(const Node *n, int axis)
+{
+  for (int i = 0; i < n->naxes; i++) {
+    if (n->axes[i] == axis) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Axes of the reduced expression, apart from B: those that stay and those that go. */
+typedef struct Split {
+  int nkept, ngone;
+  short kept[MAX_AXES], gone[MAX_AXES];
+  bool innermost_stays;
+} Split;
+
+static Split split_axes(const Env *env, const Node *n)
+{
+  Split p = {0};
+  Type in = n->in[0]->type;
+  for (int i = 0; i < in.n; i++) {
+    int axis = in.axis[i];
+    if (axis == AXIS_B || env->index[axis].n > 0) {
+      continue;
+    }
+    if (reduces(n, axis)) {
+      p.gone[p.ngone++] = (short)axis;
+    } else {
+      p.kept[p.nkept++] = (short)axis;
+      p.innermost_stays = i == in.n - 1;
+    }
+  }
+  return p;
+}
+
+/* result op= value */
+static void accumulate(Emit *e, Op op, Str result, Str value)
+{
+  if (op == OP_MAX) {
+    put_line(e, "%.*s = rank_max(%.*s, %.*s);", STR_ARG(result), STR_ARG(result), STR_ARG(value));
+  } else {
+    put_line(e, "%.*s += %.*s;", STR_ARG(result), STR_ARG(value));
+  }
+}
+
+/* Each kept element by itself: a scalar accumulator, a reduction loop inside. */
+static void reduce_scalar(Emit *e, const Stmt *s, Env *env, const Split *p)
+{
+  const Node *n = s->node;
+  bool slot = e->p->value[n->id].place == PLACE_SLOT;
+  for (int i = 0; i < p->nkept; i++) {
+    loop_open(e, env, p->kept[i], false);
+  }
+  bool direct = local_scalar(e, n) && p->nkept == 0;
+  Str name = e->p->value[n->id].name;
+  Str acc = direct            ? name
+            : p->nkept == 0   ? put_text(e, "%.*s_here", STR_ARG(name))
+            : n->op == OP_MAX ? S("most")
+                              : S("sum");
+  bool trivial = slot && p->ngone == 0;
+  if (!trivial) {
+    put_line(
+      e, "rank_real %.*s = %s;", STR_ARG(acc), n->op == OP_MAX ? "-(rank_real)INFINITY" : "0");
+  }
+  for (int i = 0; i < p->ngone; i++) {
+    if (i == p->ngone - 1) {
+      rows_point(e, env, n->in[0]);
+      if (!has_random(e, n->in[0])) {
+        put_line(
+          e, "#pragma omp simd reduction(%s : %.*s)", n->op == OP_MAX ? "max" : "+", STR_ARG(acc));
+      }
+    }
+    loop_open(e, env, p->gone[i], false);
+  }
+  Str value = expr(e, env, n->in[0]);
+  if (trivial) {
+    accumulate(e, n->op, target_of(e, env, n), value);
+  } else if (n->op == OP_MAX) {
+    put_line(e, "%.*s = %.*s > %.*s ? %.*s : %.*s;", STR_ARG(acc), STR_ARG(value), STR_ARG(acc),
+      STR_ARG(value), STR_ARG(acc));
+  } else {
+    accumulate(e, n->op, acc, value);
+  }
+  loops_close(e, p->ngone);
+  if (!trivial && !direct) {
+    if (slot) {
+      accumulate(e, n->op, target_of(e, env, n), acc);
+    } else if (local_scalar(e, n)) {
+      put_line(e, "const rank_real %.*s = %.*s;", STR_ARG(e->p->value[n->id].name), STR_ARG(acc));
+    } else {
+      put_line(e, "%.*s = %.*s;", STR_ARG(target_of(e, env, n)), STR_ARG(acc));
+    }
+  }
+  loops_close(e, p->nkept);
+}
+
+/* The innermost axis stays: sums stand in the result's array. */
+static void reduce_array(Emit *e, const Stmt *s, Env *env, const Split *p)
+{
+  const Node *n = s->node;
+  declare_local(e, n);
+  if (e->p->value[n->id].place != PLACE_SLOT) {
+    Env zero = *env;
+    zero.index = ARENA_ARRAY(e->arena, Str, e->g->axes.n);
+    for (int i = 0; i < e->g->axes.n; i++) {
+      zero.index[i] = env->index[i];
+    }
+    loops_open(e, &zero, p->nkept, p->kept, NULL);
+    put_line(e, "%.*s = %s;", STR_ARG(target_of(e, &zero, n)),
+      n->op == OP_MAX ? "-(rank_real)INFINITY" : "0");
+    loops_close(e, p->nkept);
+  }
+  for (int i = 0; i < p->nkept - 1; i++) {
+    loop_open(e, env, p->kept[i], false);
+  }
+  for (int i = 0; i < p->ngone; i++) {
+    loop_open(e, env, p->gone[i], false);
+  }
+  rows_point(e, env, n->in[0]);
+  loop_open(e, env, p->kept[p->nkept - 1], !has_random(e, n->in[0]));
+  Str value = expr(e, env, n->in[0]);
+  accumulate(e, n->op, target_of(e, env, n), value);
+  loops_close(e, p->nkept + p->ngone);
+}
+
+void reduce_print(Emit *e, const Stmt *s)
+{
+  Env env = env_fresh(e, s);
+  const Node *n = s->node;
+  Split p = split_axes(&env, n);
+  if (p.innermost_stays && p.nkept > 0 && (p.ngone > 0 || e->p->value[n->id].place == PLACE_SLOT)) {
+    reduce_array(e, s, &env, &p);
+  } else {
+    if (p.nkept > 0) {
+      declare_local(e, n);
+    }
+    reduce_scalar(e, s, &env, &p);
+  }
+  zero_padding(e, s, n);
+}

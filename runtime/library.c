@@ -1,0 +1,351 @@
+/* library.c: opening, predicting and training for a model's library; see rank_library.h.
+ *
+ * Tables are read where they lie in the weights file, which is mapped: the processes of a machine share
+ * one copy, and opening costs no more than checking it. What cannot be used in place (another number
+ * format, no room for a vector load past its end) and the dense parameters are copied. */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "rank_library.h"
+#include "rank_runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ALIGN = 64, SLACK = 64 };
+
+struct rank_opened {
+  const rank_library *library;
+  rank_state state;
+  int training; /* state is rank_state_new's; else param[] point into the map or to the heap */
+  char *map;    /* the weights file, or NULL */
+  size_t map_bytes;
+  rank_encoders *enc; /* training: to be saved again */
+};
+
+static rank_status say(rank_status status, const rank_error *e, char *message, size_t size)
+{
+  if (message != NULL && size > 0) {
+    snprintf(message, size, "%s", status == RANK_OK ? "" : e->text);
+  }
+  return status;
+}
+
+static void *aligned_memory(size_t bytes)
+{
+  return aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN);
+}
+
+/* --- weights to predict with --- */
+
+static int is_mapped(const rank_opened *o, const void *p)
+{
+  const char *at = p;
+  return o->map != NULL && at >= o->map && at < o->map + o->map_bytes;
+}
+
+static void map_file(rank_opened *o, const st_file *f)
+{
+  struct stat info;
+  if (fstat(f->fd, &info) == 0 && info.st_size > 0) {
+    void *p = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, f->fd, 0);
+    if (p != MAP_FAILED) {
+      o->map = p;
+      o->map_bytes = (size_t)info.st_size;
+    }
+  }
+}
+
+/* Past the file's end the last page holds zeros; past that page there is nothing. */
+static int fits_in_place(const rank_opened *o, const st_tensor *t)
+{
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  size_t readable = (o->map_bytes + page - 1) / page * page;
+  return o->map != NULL && t->dtype == ST_REAL && t->at % sizeof(rank_real) == 0 &&
+         t->at + t->bytes <= o->map_bytes && t->at + t->bytes + SLACK <= readable;
+}
+
+static int open_param(rank_opened *o, const rank_weights *w, int p, rank_error *e)
+{
+  const rank_model *m = o->library->model;
+  const st_tensor *t = rank_weights_find(w, m, p, o->state.rows[p], e);
+  if (t == NULL) {
+    return -1;
+  }
+  if (m->params[p].table && fits_in_place(o, t)) {
+    o->state.param[p] = (rank_real *)(void *)(o->map + t->at);
+    return st_verify(&w->file, t, o->state.param[p], e);
+  }
+  size_t bytes = rank_param_count(m, &o->state, p) * sizeof(rank_real);
+  char *own = aligned_memory(bytes + SLACK);
+  if (own == NULL) {
+    return rank_fail(e, "out of memory: parameter %s", m->params[p].name);
+  }
+  memset(own + bytes, 0, SLACK);
+  o->state.param[p] = (rank_real *)(void *)own;
+  return st_read_reals(&w->file, t, o->state.param[p], e);
+}
+
+static int prepare(rank_opened *o, rank_error *e)
+{
+  size_t bytes = o->library->prepare(&o->state, NULL);
+  void *prepared = bytes > 0 ? aligned_memory(bytes) : NULL;
+  if (prepared == NULL) {
+    return bytes > 0 ? rank_fail(e, "out of memory: %zu bytes of packed weights", bytes) : 0;
+  }
+  memset(prepared, 0, bytes); /* rows of packed weights are padded */
+  o->library->prepare(&o->state, prepared);
+  o->state.prepared = prepared;
+  return 0;
+}
+
+static int open_weights(rank_opened *o, const rank_weights *w, rank_error *e)
+{
+  const rank_model *m = o->library->model;
+  o->state.param = calloc((size_t)m->nparams + 1, sizeof *o->state.param);
+  o->state.rows = calloc((size_t)m->nparams + 1, sizeof *o->state.rows);
+  if (o->state.param == NULL || o->state.rows == NULL) {
+    return rank_fail(e, "out of memory");
+  }
+  map_file(o, &w->file);
+  int failed = rank_state_rows(m, NULL, o->state.rows, e) != 0 ||
+               rank_weights_rows(w, m, o->state.rows, e) != 0;
+  for (int p = 0; p < m->nparams && !failed; p++) {
+    failed = open_param(o, w, p, e);
+  }
+  return failed || prepare(o, e) != 0 ? -1 : 0;
+}
+
+/* --- weights to train --- */
+
+/* The encoders are kept for the file that will be saved. */
+static int open_training(rank_opened *o, const rank_weights *w, uint64_t seed, rank_error *e)
+{
+  const rank_model *m = o->library->model;
+  long *rows = calloc((size_t)m->nparams + 1, sizeof *rows);
+  o->enc = rank_encoders_new(m);
+  int failed = rows == NULL || o->enc == NULL ? rank_fail(e, "out of memory") : 0;
+  failed = failed || (w != NULL && rank_weights_encoders(w, o->enc, e) != 0) ||
+           rank_state_rows(m, rank_encoders_fitted(o->enc) ? o->enc : NULL, rows, e) != 0 ||
+           (w != NULL && rank_weights_rows(w, m, rows, e) != 0);
+  for (int p = 0; p < m->nparams && !failed; p++) {
+    failed = rows[p] > 0 ? 0
+                         : rank_fail(e,
+                             "table %s: its vocabulary is learnt from data, so there "
+                             "have to be weights",
+                             m->params[p].name);
+  }
+  failed = failed || rank_state_new(&o->state, m, rows, 1, e) != 0;
+  free(rows);
+  if (failed) {
+    return -1;
+  }
+  rank_state_init(&o->state, m, seed, 1);
+  return w != NULL ? rank_weights_read(w, m, &o->state, NULL, e) : 0;
+}
+
+/* --- opening and closing --- */
+
+/* The runtime says in words alone which of the two it was. */
+static rank_status reason(const rank_error *e)
+{
+  return strstr(e->text, "out of memory") != NULL ? RANK_NO_MEMORY : RANK_BAD_FILE;
+}
+
+/* weights may be NULL to train. */
+static int fill(rank_opened *o, const char *weights, uint64_t seed, rank_error *e)
+{
+  if (weights == NULL) {
+    return o->training ? open_training(o, NULL, seed, e) : rank_fail(e, "no file of weights given");
+  }
+  rank_weights w;
+  if (rank_weights_open(&w, o->library->model, weights, e) != 0) {
+    return -1;
+  }
+  int failed = o->training ? open_training(o, &w, seed, e) : open_weights(o, &w, e);
+  rank_weights_close(&w);
+  return failed;
+}
+
+static rank_status open_new(
+  rank_opened with, const char *weights, uint64_t seed, rank_opened **opened, rank_error *e)
+{
+  rank_opened *o = calloc(1, sizeof *o);
+  *opened = NULL;
+  if (o == NULL) {
+    rank_fail(e, "out of memory");
+    return RANK_NO_MEMORY;
+  }
+  *o = with;
+  if (fill(o, weights, seed, e) != 0) {
+    rank_library_close(o);
+    return reason(e);
+  }
+  *opened = o;
+  return RANK_OK;
+}
+
+rank_status rank_library_open(
+  const rank_library *l, const char *weights, rank_opened **opened, char *message, size_t size)
+{
+  rank_error e = {{0}};
+  return say(open_new((rank_opened){.library = l}, weights, 0, opened, &e), &e, message, size);
+}
+
+rank_status rank_library_train_open(const rank_library *l, const char *weights, uint64_t seed,
+  rank_opened **opened, char *message, size_t size)
+{
+  rank_error e = {{0}};
+  rank_opened with = {.library = l, .training = 1};
+  return say(open_new(with, weights, seed, opened, &e), &e, message, size);
+}
+
+void rank_library_close(rank_opened *o)
+{
+  if (o == NULL) {
+    return;
+  }
+  const rank_model *m = o->library->model;
+  free(o->state.prepared);
+  if (o->training) {
+    rank_state_free(&o->state, m);
+  } else {
+    for (int p = 0; p < m->nparams && o->state.param != NULL; p++) {
+      if (!is_mapped(o, o->state.param[p])) {
+        free(o->state.param[p]);
+      }
+    }
+    free(o->state.param);
+    free(o->state.rows);
+  }
+  if (o->map != NULL) {
+    munmap(o->map, o->map_bytes);
+  }
+  rank_encoders_free(o->enc);
+  free(o);
+}
+
+rank_status rank_library_save(const rank_opened *o, const char *path, char *message, size_t size)
+{
+  rank_error e = {{0}};
+  const rank_encoders *enc = o->enc != NULL && rank_encoders_fitted(o->enc) ? o->enc : NULL;
+  int failed = rank_weights_save(path, o->library->model, &o->state, NULL, enc, NULL, &e);
+  return say(failed ? RANK_BAD_FILE : RANK_OK, &e, message, size);
+}
+
+/* --- calls --- */
+
+typedef struct wrong { /* what a batch is refused for */
+  rank_status status;
+  int dim, input; /* one of them, the other -1; none: the number of rows */
+  long at;
+} wrong;
+
+static wrong check(const rank_opened *o, const rank_batch *b, int use)
+{
+  const rank_model *m = o->library->model;
+  wrong w = {b->n < 0 ? RANK_BAD_LENGTH : RANK_OK, -1, -1, 0};
+  for (int d = 0; d < m->ndims && b->n > 0; d++) {
+    if ((o->library->dims[d] & use) == 0) {
+      continue;
+    }
+    w.status = rank_check_lists(m, b, d, &w.at);
+    if (w.status != RANK_OK) {
+      w.dim = d;
+      return w;
+    }
+  }
+  for (int i = 0; i < m->ninputs && b->n > 0; i++) {
+    if ((o->library->inputs[i] & use) == 0) {
+      continue;
+    }
+    w.status = rank_check_input(m, &o->state, b, i, &w.at);
+    if (w.status != RANK_OK) {
+      w.input = i;
+      return w;
+    }
+  }
+  return w;
+}
+
+rank_status rank_library_explain(
+  const rank_opened *o, const rank_batch *b, int use, char *message, size_t size)
+{
+  const rank_model *m = o->library->model;
+  rank_error e = {{0}};
+  wrong w = check(o, b, use);
+  if (w.dim >= 0) {
+    rank_explain_lists(m, b, w.dim, w.at, &e);
+  } else if (w.input >= 0) {
+    rank_explain_input(m, &o->state, b, w.input, w.at, &e);
+  } else if (w.status != RANK_OK) {
+    rank_fail(&e, "%ld rows", b->n);
+  }
+  return say(w.status, &e, message, size);
+}
+
+/* Offsets are the caller's and not checked yet: a last one that cannot be counts as the largest. */
+size_t rank_library_scratch(const rank_opened *o, const rank_batch *b, int use)
+{
+  const rank_model *m = o->library->model;
+  rank_batch measured = {b->n < 0 ? 0 : b->n, b->input, b->offset};
+  for (int d = 0; d < m->ndims && measured.offset != NULL; d++) {
+    const int32_t *offset = (o->library->dims[d] & use) != 0 ? b->offset[d] : NULL;
+    int known = offset != NULL && measured.n > 0 && offset[measured.n] >= 0 &&
+                offset[measured.n] <= measured.n * m->dims[d].max;
+    if (!known) {
+      measured.offset = NULL;
+    }
+  }
+  if (use == RANK_TO_TRAIN) {
+    return o->training ? o->library->train_bytes(&o->state, &measured, 1) + ALIGN : ALIGN;
+  }
+  return m->workspace(&o->state, &measured, 1, 0) + ALIGN;
+}
+
+static void *aligned(void *scratch)
+{
+  return (void *)(((uintptr_t)scratch + ALIGN - 1) / ALIGN * ALIGN);
+}
+
+rank_status rank_library_predict(
+  const rank_opened *o, const rank_batch *b, rank_real *const *out, void *scratch)
+{
+  rank_status status = check(o, b, RANK_TO_PREDICT).status;
+  if (status != RANK_OK || b->n == 0) {
+    return status;
+  }
+  return scratch == NULL ? RANK_NO_MEMORY
+                         : o->library->model->predict(&o->state, b, out, aligned(scratch), 1);
+}
+
+rank_status rank_library_train(
+  rank_opened *o, const rank_batch *b, const rank_step *step, double *loss, void *scratch)
+{
+  double unused;
+  rank_status status = check(o, b, RANK_TO_TRAIN).status;
+  if (status != RANK_OK || b->n == 0) {
+    return status;
+  }
+  if (scratch == NULL || !o->training) {
+    return RANK_NO_MEMORY;
+  }
+  rank_step full = *step;
+  full.grad = NULL;
+  full.update = 1;
+  full.threads = 1;
+  full.lr = full.lr > 0 ? full.lr : o->library->model->lr;
+  full.steps = full.steps > 0 ? full.steps : 1;
+  return o->library->train(&o->state, b, &full, loss != NULL ? loss : &unused, aligned(scratch));
+}
+
+const char *rank_library_status(int status)
+{
+  return status < 0 || status > RANK_BAD_FILE ? "unknown status"
+                                              : rank_status_text((rank_status)status);
+}

@@ -1,0 +1,111 @@
+/* Scoring by tables: rows are shared out in blocks, and each thread runs the kernels of rank_trees_kernel.h,
+ * those for AVX2 where the machine has it. */
+
+#include "trees_scorer.h"
+
+struct rank_scorer {
+  trees_tables t;
+  trees32_table table32;
+  trees64_table table64;
+};
+
+rank_scorer *rank_scorer_new(const rank_forest *f, int f64, rank_error *e)
+{
+  rank_scorer *s = calloc(1, sizeof *s);
+  if (!s) {
+    rank_fail(e, "out of memory");
+    return NULL;
+  }
+  trees_tables *t = &s->t;
+  if (trees_tables_make(t, f, f64, e) != 0) {
+    free(s);
+    return NULL;
+  }
+  double divide = f->average && f->ntrees > 0 ? (double)f->ntrees : 1;
+  s->table32 = (trees32_table){t->columns, f->features, t->block, t->ntrees, f->base, divide, t->column,
+    t->tree, t->node32, t->threshold32, t->mask, t->order, t->order_value, t->value,
+    t->plain, t->words};
+  s->table64 = (trees64_table){t->columns, f->features, t->block, t->ntrees, f->base, divide, t->column,
+    t->tree, t->node, t->threshold, t->mask, t->order, t->order_value, t->value, t->plain,
+    t->words};
+  return s;
+}
+
+void rank_scorer_free(rank_scorer *s)
+{
+  if (s) {
+    trees_tables_free(&s->t);
+    free(s);
+  }
+}
+
+void trees_score32(const trees32_table *t, const float *x, long stride, long n, double *score,
+  int32_t *leaf, float *work, double *sum)
+{
+  trees32_score(t, x, stride, n, score, leaf, work, sum);
+}
+
+void trees_score64(const trees64_table *t, const double *x, long stride, long n, double *score,
+  int32_t *leaf, double *work, double *sum)
+{
+  trees64_score(t, x, stride, n, score, leaf, work, sum);
+}
+
+static void score_rows(const rank_scorer *s, const rank_matrix *x, long first, long n, double *score,
+  int32_t *leaf, void *work)
+{
+  double *sum = work;
+  size_t skip = (size_t)first * (size_t)x->stride;
+  score = score ? score + first : NULL;
+  leaf = leaf ? leaf + first * s->t.ntrees : NULL;
+  work = sum + s->t.block;
+  if (s->t.f64) {
+    const double *rows = (const double *)x->at + skip;
+#ifdef TREES_AVX2
+    if (trees_avx2()) {
+      trees_score64_avx2(&s->table64, rows, x->stride, n, score, leaf, work, sum);
+      return;
+    }
+#endif
+    trees_score64(&s->table64, rows, x->stride, n, score, leaf, work, sum);
+  } else {
+    const float *rows = (const float *)x->at + skip;
+#ifdef TREES_AVX2
+    if (trees_avx2()) {
+      trees_score32_avx2(&s->table32, rows, x->stride, n, score, leaf, work, sum);
+      return;
+    }
+#endif
+    trees_score32(&s->table32, rows, x->stride, n, score, leaf, work, sum);
+  }
+}
+
+enum { PIECE = 512, SMALL = 1 << 13 };
+
+int rank_scorer_run(
+  const rank_scorer *s, const rank_matrix *x, double *score, int32_t *leaf, int threads)
+{
+  size_t block = x->rows < s->t.block ? ((size_t)x->rows + 7) / 8 * 8 : (size_t)s->t.block;
+  size_t bytes = 8 * ((size_t)s->t.block + block * ((size_t)s->t.columns + 1));
+  double room[SMALL / 8];
+  int failed = 0;
+  threads = x->rows > PIECE ? trees_threads(threads) : 1;
+  if (threads == 1 && bytes <= SMALL) { /* few rows should not wait for memory */
+    score_rows(s, x, 0, x->rows, score, leaf, room);
+    return 0;
+  }
+#pragma omp parallel num_threads(threads) reduction(| : failed)
+  {
+    void *work = malloc(bytes);
+    failed = work == NULL;
+#pragma omp for schedule(dynamic, 1)
+    for (long first = 0; first < x->rows; first += PIECE) {
+      long n = x->rows - first < PIECE ? x->rows - first : PIECE;
+      if (work) {
+        score_rows(s, x, first, n, score, leaf, work);
+      }
+    }
+    free(work);
+  }
+  return failed ? -1 : 0;
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# The libraries of a model need libc and libm alone and show shop_* alone; programs in C, C++ and Python
+# use them; and once more with its C compiled into the program, under sanitizers.
+#   tests/library/library.sh RANKC
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+rankc=$1 here=tests/library
+cc=$(command -v clang-19 || command -v clang || command -v gcc)
+warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wdouble-promotion -Werror"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$rankc" build $here/shop.rank -o "$work" -O1 --werror
+for library in shop shop_train; do
+  so="$work/lib$library.so"
+  needed=$(readelf -d "$so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort | tr '\n' ' ')
+  others=$(nm -D --defined-only "$so" | awk '$3 !~ /^shop_/ { print $3 }')
+  if [ -n "$others" ] || { [ "$needed" != "libc.so.6 libm.so.6 " ] && [ -z "${RANKC_SANITIZE:-}" ]; }; then
+    echo "lib$library.so needs $needed, shows $others"
+    exit 1
+  fi
+done
+size=$(stat -c %s "$work/libshop.so")
+[ "$size" -lt 200000 ] || { echo "libshop.so has $size bytes" && exit 1; }
+
+for compiler in clang-19 gcc; do
+  command -v $compiler >/dev/null || continue
+  $compiler -std=c11 $warnings -I"$work" $here/test_library.c -o "$work/test-$compiler" -L"$work" \
+    -lshop_train -lm -lpthread -Wl,-rpath,"$work"
+done
+test=$(ls "$work"/test-* | head -n 1)
+"$test" csv >"$work/rows.csv"
+"$work/shop" train --quiet --no-cache --data "$work/rows.csv" --save "$work/w.st"
+"$work/shop" predict --no-cache --data "$work/rows.csv" --load "$work/w.st" >"$work/predicted.csv"
+for program in "$work"/test-*; do
+  "$program" test "$work/w.st" "$work/predicted.csv"
+done
+"$work/shop" init --save "$work/init.st" >/dev/null
+"$work/shop" predict --no-cache --data "$work/rows.csv" --load "$work/init.st" >"$work/first.csv"
+"$test" test "$work/init.st" "$work/first.csv"
+
+for compiler in clang++-19 g++; do
+  command -v $compiler >/dev/null || continue
+  $compiler -std=c++17 $warnings -I"$work" $here/test_library.cpp -o "$work/cpp" -L"$work" -lshop \
+    -Wl,-rpath,"$work"
+  "$work/cpp" "$work/w.st"
+done
+if command -v python3 >/dev/null; then
+  python3 $here/test_library.py "$work" "$test"
+fi
+
+# The C itself in a program, as one may also use it.
+serving=$(sed -n '/^set(RANK_SERVING/,/)/p' CMakeLists.txt | grep -o 'runtime/[a-z_0-9]*\.c')
+sources="$work/shop_predict.c $work/shop_train.c $work/shop_model.c $work/shop_library.c
+  $work/shop_training.c $serving"
+for sanitizer in thread address,undefined; do
+  flags="-std=gnu11 -g -O1 -ffunction-sections -fsanitize=$sanitizer -fno-sanitize-recover=all"
+  echo 'int main(void) { return 0; }' | $cc $flags -x c - -o "$work/empty" 2>/dev/null || {
+    echo "no -fsanitize=$sanitizer here" && continue
+  }
+  $cc $flags -w -fopenmp-simd -DRANK_LIBRARY -DSANITIZED -D_GNU_SOURCE= -Iruntime -I"$work" \
+    $here/test_library.c $sources -o "$work/sanitized" -Wl,--gc-sections -lm -lpthread
+  "$work/sanitized" test "$work/w.st" "$work/predicted.csv"
+done
