@@ -16,7 +16,9 @@ static inline void rank_blas(long m, long n, long k, const rank_real *a, long a_
     return;
   }
   const enum CBLAS_TRANSPOSE trans = a_k == 1 ? CblasNoTrans : CblasTrans;
-  const int lda = (int)(a_k == 1 ? a_m : a_k);
+  const long ld = a_k == 1 ? (m == 1 ? k : a_m) : k == 1 ? m : a_k; /* one row has no distance */
+  const int lda = (int)(ld < 1 ? 1 : ld);
+  ldb = ldb < n ? n : ldb; /* of one row */
   const rank_real beta = add ? 1 : 0;
 #ifdef RANK_F64
   cblas_dgemm(CblasRowMajor, trans, CblasNoTrans, (int)m, (int)n, (int)k, 1, a, lda, b, (int)ldb,

@@ -42,7 +42,8 @@ enum {
   RANK_SPLIT_LEFT = 2,     /* what is missing goes left */
   RANK_SPLIT_ZERO = 4,     /* NaN and |x| <= 1e-35 are missing */
   RANK_SPLIT_NAN = 8,      /* NaN is missing. Neither: NaN is 0 */
-  RANK_SPLIT_STRICT = 16   /* category: x in (-1, 0) is no category; a NaN goes left with SPLIT_LEFT */
+  RANK_SPLIT_STRICT =
+    16 /* category: x in (-1, 0) is no category; a NaN goes left with SPLIT_LEFT */
 };
 
 #define RANK_TREES_ZERO 1.0000000180025095e-35 /* 1e-35f */
@@ -97,7 +98,8 @@ int rank_forest_check(const rank_forest *f, rank_error *e);
 /* The leaf a row falls into, and its score: node by node, the meaning of a forest. */
 int rank_forest_leaf(const rank_forest *f, long tree, const rank_matrix *x, long row);
 double rank_forest_score(const rank_forest *f, const rank_matrix *x, long row);
-double rank_forest_probability(const rank_forest *f, double score); /* the score itself if SQUARED */
+double rank_forest_probability(
+  const rank_forest *f, double score); /* the score itself if SQUARED */
 /* Per feature: the sum of its splits' gains, and how many they are. Either may be NULL. */
 void rank_forest_importance(const rank_forest *f, double *gain, long *splits);
 
@@ -120,9 +122,9 @@ typedef struct rank_trees_options {
   double feature_fraction, bagging_fraction;
   int bagging_freq; /* every so many rounds a new bag; 0: none */
   uint64_t seed;
-  int early_stopping;                /* rounds without a better validation loss; 0: off */
-  const unsigned char *categorical;  /* per column, or NULL */
-  const char *const *names;          /* per column, or NULL */
+  int early_stopping;               /* rounds without a better validation loss; 0: off */
+  const unsigned char *categorical; /* per column, or NULL */
+  const char *const *names;         /* per column, or NULL */
   double cat_l2, cat_smooth;
   int max_cat_threshold, max_cat_to_onehot;
   long min_data_per_group, min_data_in_bin, bin_sample;
@@ -133,7 +135,8 @@ typedef struct rank_trees_options {
   void *progress_arg;
 } rank_trees_options;
 
-void rank_trees_defaults(rank_trees_options *o); /* LightGBM's: 100 rounds, 31 leaves, rate 0.1, ... */
+void rank_trees_defaults(
+  rank_trees_options *o); /* LightGBM's: 100 rounds, 31 leaves, rate 0.1, ... */
 
 typedef struct rank_trees_report {
   int rounds, best_round; /* trees made, and kept */
@@ -161,9 +164,10 @@ int rank_scorer_run(
 /* --- a forest as C --- */
 
 typedef struct rank_trees_emit {
-  const char *name;    /* the function's; every other name begins with it */
-  int f64;             /* rows are double */
-  long straight_nodes; /* up to so many nodes in all as straight-line code, else tables; 0: the default */
+  const char *name; /* the function's; every other name begins with it */
+  int f64;          /* rows are double */
+  long
+    straight_nodes; /* up to so many nodes in all as straight-line code, else tables; 0: the default */
 } rank_trees_emit;
 
 /* Writes a translation unit (or a part of one) that defines
@@ -175,17 +179,18 @@ int trees_emit_c(const rank_forest *f, const rank_trees_emit *o, FILE *out, rank
 /* --- logistic regression on leaves and numbers --- */
 
 typedef struct rank_logistic {
-  long trees;       /* id columns */
-  const long *base; /* [trees + 1]: tree t's leaves are weights base[t] .. base[t + 1] - 1 */
-  int columns;      /* numbers, standardised */
+  long trees;  /* id columns */
+  long *base;  /* [trees + 1]: tree t's leaves are weights base[t] .. base[t + 1] - 1 */
+  int columns; /* numbers, standardised */
   double *mean, *sd;
-  double *w;        /* [base[trees] + columns], then the intercept */
+  double *w; /* [base[trees] + columns], then the intercept */
 } rank_logistic;
 
 typedef struct rank_logistic_options {
-  double c;         /* minimises c * sum of log losses + |w|^2 / 2; the intercept is free */
-  double tolerance; /* stops when the gradient's largest entry is at most this times the first one's */
-  int rounds;       /* Newton steps at most */
+  double c; /* minimises c * sum of log losses + |w|^2 / 2; the intercept is free */
+  double
+    tolerance; /* stops when the gradient's largest entry is at most this times the first one's */
+  int rounds;  /* Newton steps at most */
   int threads;
 } rank_logistic_options;
 

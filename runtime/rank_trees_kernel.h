@@ -26,17 +26,17 @@
 #include <immintrin.h>
 #endif
 
-#ifndef SIDE
-#define SIDE 8
-#endif
-enum { RANK_TREES_LANES = 8, RANK_TREES_SIDE = SIDE, RANK_TREES_MASKED = 32 };
+enum { RANK_TREES_LANES = 8, RANK_TREES_MASKED = 32 };
 
 typedef enum rank_trees_fill { /* what a column has in place of what is missing */
   RANK_FILL_ZERO,              /* NaN: 0 */
   RANK_FILL_LOW,               /* NaN: -infinity */
   RANK_FILL_HIGH,              /* NaN: infinity */
   RANK_FILL_ZERO_LOW,          /* NaN and zeros: -infinity */
-  RANK_FILL_ZERO_HIGH
+  RANK_FILL_ZERO_HIGH,
+  RANK_FILL_IS_NAN, /* the column says whether it is missing: 1 or 0 */
+  RANK_FILL_IS_ZERO,
+  RANK_FILLS
 } rank_trees_fill;
 
 typedef struct rank_trees_column {
@@ -66,6 +66,12 @@ typedef struct rank_trees_plain { /* a node as rank_node has it */
 typedef int32_t rank_trees_ints __attribute__((vector_size(32)));
 typedef float rank_trees_floats __attribute__((vector_size(32)));
 typedef int64_t rank_trees_longs __attribute__((vector_size(64)));
+
+#ifdef __clang__
+#define RANK_TREES_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define RANK_TREES_UNROLL _Pragma("GCC unroll 4")
+#endif
 
 #define RANK_TREES_FN static inline __attribute__((always_inline, unused))
 
@@ -127,7 +133,8 @@ RANK_TREES_FN void rank_trees_add(double *sum, const double *value, const rank_t
 
 typedef struct RANK_TREES(node) {
   RANK_TREES_REAL threshold;
-  uint16_t column, step; /* column: times eight; step: how far on the left child is, before the right one */
+  uint16_t column,
+    step; /* column: times eight; step: how far on the left child is, before the right one */
 } RANK_TREES(node);
 
 typedef struct RANK_TREES(table) {
@@ -151,11 +158,14 @@ typedef RANK_TREES_REAL RANK_TREES(lanes)
 RANK_TREES_FN RANK_TREES_REAL RANK_TREES(filled)(RANK_TREES_REAL x, int32_t fill)
 {
   int missing = isnan(x);
-  if (fill >= RANK_FILL_ZERO_LOW) {
+  if (fill == RANK_FILL_ZERO_LOW || fill == RANK_FILL_ZERO_HIGH || fill == RANK_FILL_IS_ZERO) {
     missing |= fabs((double)x) <= 1.0000000180025095e-35;
   }
+  if (fill >= RANK_FILL_IS_NAN) {
+    return (RANK_TREES_REAL)missing;
+  }
   RANK_TREES_REAL high = (RANK_TREES_REAL)INFINITY;
-  RANK_TREES_REAL with = fill == RANK_FILL_ZERO                                   ? 0
+  RANK_TREES_REAL with = fill == RANK_FILL_ZERO                                ? 0
                          : fill == RANK_FILL_LOW || fill == RANK_FILL_ZERO_LOW ? -high
                                                                                : high;
   return missing ? with : x;
@@ -172,7 +182,8 @@ RANK_TREES_FN void RANK_TREES(lay_out)(
       const RANK_TREES_REAL *from = x + row * stride;
       RANK_TREES_REAL *to = out + (long)g * (t->columns + 1) * RANK_TREES_LANES + k;
       for (int c = 0; c < t->columns; c++) {
-        to[c * RANK_TREES_LANES] = RANK_TREES(filled)(from[t->column[c].feature], t->column[c].fill);
+        to[c * RANK_TREES_LANES] =
+          RANK_TREES(filled)(from[t->column[c].feature], t->column[c].fill);
       }
       to[t->columns * RANK_TREES_LANES] = -(RANK_TREES_REAL)INFINITY;
     }
@@ -197,35 +208,37 @@ RANK_TREES_FN void RANK_TREES(masked)(const RANK_TREES(table) * t, const rank_tr
   long step = ((long)t->columns + 1) * RANK_TREES_LANES;
   const RANK_TREES_REAL *threshold = t->threshold + e->mask;
   const rank_trees_mask *mask = t->mask + e->mask;
+  RANK_TREES_UNROLL
   for (int g = 0; g < groups; g++) {
     m[g] = (rank_trees_ints){0} - 1;
   }
   for (int i = 0; i < e->leaves - 1; i++) {
+    RANK_TREES_UNROLL
     for (int g = 0; g < groups; g++) {
-      RANK_TREES(lanes) v;
-      memcpy(&v, x + g * step + mask[i].column, sizeof v);
-      rank_trees_ints right = __builtin_convertvector(v > threshold[i], rank_trees_ints);
-      m[g] &= ~(right & (int32_t)mask[i].clear);
+      RANK_TREES(lanes) v = *(const RANK_TREES(lanes) *)(x + g * step + mask[i].column);
+      m[g] &=
+        ~(__builtin_convertvector(v > threshold[i], rank_trees_ints) & (int32_t)mask[i].clear);
     }
   }
+  RANK_TREES_UNROLL
   for (int g = 0; g < groups; g++) {
     rank_trees_lowest(m + g);
     rank_trees_add(sum + g * RANK_TREES_LANES, t->order_value + e->leaf, m + g);
     if (leaf) {
-      RANK_TREES(put)(t->order + e->leaf, m + g, n - g * RANK_TREES_LANES,
+      RANK_TREES(put)
+      (t->order + e->leaf, m + g, n - g * RANK_TREES_LANES,
         leaf + (long)g * RANK_TREES_LANES * t->ntrees, t->ntrees);
     }
   }
 }
 
-#define RANK_TREES_STEP(k, row) \
-  at[k] += at[k]->step + ((row)[at[k]->column] > at[k]->threshold);
+#define RANK_TREES_STEP(k, row) at[k] += at[k]->step + ((row)[at[k]->column] > at[k]->threshold);
 
 /* A larger tree on eight rows. */
 RANK_TREES_FN void RANK_TREES(walked)(const RANK_TREES(table) * t, const rank_trees_entry *e,
   const RANK_TREES_REAL *x, int n, double *sum, int32_t *leaf)
 {
-  const RANK_TREES(node) *at[RANK_TREES_LANES], *before;
+  const RANK_TREES(node) * at[RANK_TREES_LANES], *before;
   for (int k = 0; k < RANK_TREES_LANES; k++) {
     at[k] = t->node + e->node;
   }
@@ -252,7 +265,7 @@ RANK_TREES_FN void RANK_TREES(walked)(const RANK_TREES(table) * t, const rank_tr
   }
 }
 
-RANK_TREES_FN int32_t RANK_TREES(plain)(
+RANK_TREES_FN int32_t RANK_TREES(fall)(
   const RANK_TREES(table) * t, const rank_trees_entry *e, const RANK_TREES_REAL *x)
 {
   int32_t at = e->leaves > 1 ? 0 : ~0;
@@ -263,16 +276,16 @@ RANK_TREES_FN int32_t RANK_TREES(plain)(
   return ~at;
 }
 
-/* One row, several trees at a time. x: laid out; raw: as it came. */
-RANK_TREES_FN double RANK_TREES(row)(const RANK_TREES(table) * t, const RANK_TREES_REAL *x,
-  const RANK_TREES_REAL *raw, int32_t *leaf)
+/* One row, eight trees at a time. x: laid out; raw: as it came. */
+RANK_TREES_FN double RANK_TREES(row)(
+  const RANK_TREES(table) * t, const RANK_TREES_REAL *x, const RANK_TREES_REAL *raw, int32_t *leaf)
 {
   double sum = 0;
   long first = 0;
   while (first < t->ntrees) {
     const rank_trees_entry *e = t->tree + first;
     if (e->kind == RANK_KIND_PLAIN) {
-      int32_t id = RANK_TREES(plain)(t, e, raw);
+      int32_t id = RANK_TREES(fall)(t, e, raw);
       sum += t->value[e->leaf + (uint32_t)id];
       if (leaf) {
         leaf[first] = id;
@@ -280,23 +293,23 @@ RANK_TREES_FN double RANK_TREES(row)(const RANK_TREES(table) * t, const RANK_TRE
       first++;
       continue;
     }
-    long n = 1, most = t->ntrees - first < RANK_TREES_SIDE ? t->ntrees - first : RANK_TREES_SIDE;
+    long n = 1, most = t->ntrees - first < RANK_TREES_LANES ? t->ntrees - first : RANK_TREES_LANES;
     while (n < most && e[n].kind != RANK_KIND_PLAIN) {
       n++;
     }
-    const RANK_TREES(node) *at[RANK_TREES_SIDE], *before;
-    for (int k = 0; k < RANK_TREES_SIDE; k++) {
+    const RANK_TREES(node) * at[RANK_TREES_LANES], *before;
+    for (int k = 0; k < RANK_TREES_LANES; k++) {
       at[k] = t->node + e[k < n ? k : 0].node;
     }
     for (int moved = 1; moved;) {
       moved = 0;
-      for (int k = 0; k < RANK_TREES_SIDE; k++) {
+      for (int k = 0; k < RANK_TREES_LANES; k++) {
         RANK_TREES_STEP(k, x)
       }
-      for (int k = 0; k < RANK_TREES_SIDE; k++) {
+      for (int k = 0; k < RANK_TREES_LANES; k++) {
         RANK_TREES_STEP(k, x)
       }
-      for (int k = 0; k < RANK_TREES_SIDE; k++) {
+      for (int k = 0; k < RANK_TREES_LANES; k++) {
         before = at[k];
         RANK_TREES_STEP(k, x)
         moved |= before != at[k];
@@ -326,7 +339,8 @@ RANK_TREES_FN void RANK_TREES(block)(const RANK_TREES(table) * t, const RANK_TRE
     int32_t *ids = leaf ? leaf + i : NULL;
     int g = 0;
     for (; e->kind == RANK_KIND_MASKS && g + 4 <= groups; g += 4) {
-      RANK_TREES(masked)(t, e, x + g * step, 4, n - g * RANK_TREES_LANES, sum + g * RANK_TREES_LANES,
+      RANK_TREES(masked)
+      (t, e, x + g * step, 4, n - g * RANK_TREES_LANES, sum + g * RANK_TREES_LANES,
         ids ? ids + (long)g * RANK_TREES_LANES * t->ntrees : NULL);
     }
     for (; e->kind != RANK_KIND_PLAIN && g < groups; g++) {
@@ -339,7 +353,7 @@ RANK_TREES_FN void RANK_TREES(block)(const RANK_TREES(table) * t, const RANK_TRE
       }
     }
     for (int k = 0; e->kind == RANK_KIND_PLAIN && k < n; k++) {
-      int32_t id = RANK_TREES(plain)(t, e, raw + k * stride);
+      int32_t id = RANK_TREES(fall)(t, e, raw + k * stride);
       sum[k] += t->value[e->leaf + (uint32_t)id];
       if (ids) {
         ids[k * t->ntrees] = id;
@@ -349,8 +363,8 @@ RANK_TREES_FN void RANK_TREES(block)(const RANK_TREES(table) * t, const RANK_TRE
 }
 
 /* n rows. work: room for block * (columns + 1) numbers and block doubles more. */
-RANK_TREES_FN void RANK_TREES(score)(const RANK_TREES(table) * t, const RANK_TREES_REAL *x, long stride,
-  long n, double *score, int32_t *leaf, RANK_TREES_REAL *work, double *sum)
+RANK_TREES_FN void RANK_TREES(score)(const RANK_TREES(table) * t, const RANK_TREES_REAL *x,
+  long stride, long n, double *score, int32_t *leaf, RANK_TREES_REAL *work, double *sum)
 {
   for (long first = 0; first < n; first += t->block) {
     int m = n - first < t->block ? (int)(n - first) : t->block;
@@ -359,8 +373,8 @@ RANK_TREES_FN void RANK_TREES(score)(const RANK_TREES(table) * t, const RANK_TRE
     if (m < 4) {
       for (int k = 0; k < m; k++) {
         for (int c = 0; c < t->columns; c++) {
-          work[c * RANK_TREES_LANES] = RANK_TREES(filled)(
-            rows[k * stride + t->column[c].feature], t->column[c].fill);
+          work[c * RANK_TREES_LANES] =
+            RANK_TREES(filled)(rows[k * stride + t->column[c].feature], t->column[c].fill);
         }
         work[t->columns * RANK_TREES_LANES] = -(RANK_TREES_REAL)INFINITY;
         double s = RANK_TREES(row)(t, work, rows + k * stride, ids ? ids + k * t->ntrees : NULL);

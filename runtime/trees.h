@@ -12,7 +12,10 @@
 
 #include <stdlib.h>
 
-enum { TREES_BINS = 256, TREES_GROUP = 8 }; /* bins of a column's histogram; columns done at a time */
+enum {
+  TREES_BINS = 256,
+  TREES_GROUP = 8
+}; /* bins of a column's histogram; columns done at a time */
 
 #define TREES_EPSILON ((double)1e-15F)
 
@@ -61,9 +64,10 @@ char *trees_bins_info(const trees_bins *b); /* as LightGBM's feature_infos; mall
 
 typedef struct trees_data {
   long rows;
-  int columns, groups; /* columns that can split; groups of TREES_GROUP of them, the last one padded */
-  uint8_t *by_row;     /* [rows][groups * TREES_GROUP] */
-  uint8_t *by_column;  /* [columns][rows]; NULL of validation data */
+  int columns,
+    groups;        /* columns that can split; groups of TREES_GROUP of them, the last one padded */
+  uint8_t *by_row; /* [rows][groups * TREES_GROUP] */
+  uint8_t *by_column; /* [columns][rows]; NULL of validation data */
 } trees_data;
 
 typedef struct trees_mapping {
@@ -72,8 +76,8 @@ typedef struct trees_mapping {
   trees_bins *bins; /* one each */
 } trees_mapping;
 
-int trees_map(
-  trees_mapping *m, trees_bins **all, const rank_trees_options *o, const rank_matrix *x, int threads);
+int trees_map(trees_mapping *m, trees_bins **all, const rank_trees_options *o, const rank_matrix *x,
+  int threads);
 void trees_map_free(trees_mapping *m);
 int trees_data_make(
   trees_data *d, const trees_mapping *m, const rank_matrix *x, int columns, int threads);
@@ -190,5 +194,8 @@ void trees_loss_gradient(const trees_loss *l, const double *score, float *scratc
 double trees_loss_mean(const trees_loss *l, const double *score);
 
 int trees_threads(int asked);
+
+/* A threshold of LightGBM's, which takes all |x| <= 1e-35 for 0 before it asks x <= t. */
+double trees_threshold(double t);
 
 #endif

@@ -164,7 +164,7 @@ static void cut_around_zero(
   if (left > 0 && most > 1) {
     int bins = (int)((double)below / (double)(total - zeros) * (most - 1));
     cut_greedy(u, value, count, left, bins > 1 ? bins : 1, below, min_data);
-    u->at[u->n - 1] = -RANK_TREES_ZERO;
+    u->at[u->n - 1] = trees_threshold(-RANK_TREES_ZERO);
   }
   int bins = most - 1 - u->n;
   if (right >= 0 && bins > 0) {
@@ -181,8 +181,8 @@ static void find_numbers(trees_bins *b, const double *value, const int *count, i
   int most = o->bins < 255 ? o->bins : 255;
   bounds u = {b->upper, 0};
   b->missing = o->zero_as_missing ? RANK_SPLIT_ZERO : nans > 0 ? RANK_SPLIT_NAN : 0;
-  cut_around_zero(&u, value, count, n, most - (b->missing == RANK_SPLIT_NAN), present,
-    o->min_data_in_bin);
+  cut_around_zero(
+    &u, value, count, n, most - (b->missing == RANK_SPLIT_NAN), present, o->min_data_in_bin);
   if (b->missing == RANK_SPLIT_ZERO && u.n == 2) {
     b->missing = 0;
   }

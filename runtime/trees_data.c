@@ -50,17 +50,17 @@ static void find_all(trees_bins *all, const rank_trees_options *o, const rank_ma
     for (long i = 0; i < n; i++) {
       values[i] = rank_matrix_at(x, sample[i], c);
     }
-    trees_bins_find(
-      all + c, values, n, o, o->categorical && o->categorical[c], values + n);
+    trees_bins_find(all + c, values, n, o, o->categorical && o->categorical[c], values + n);
   }
   (void)threads;
 }
 
-int trees_map(
-  trees_mapping *m, trees_bins **all, const rank_trees_options *o, const rank_matrix *x, int threads)
+int trees_map(trees_mapping *m, trees_bins **all, const rank_trees_options *o, const rank_matrix *x,
+  int threads)
 {
   long n = x->rows < o->bin_sample ? x->rows : o->bin_sample;
-  size_t columns = (size_t)x->columns, each = (trees_bins_scratch(n) + 8 * (size_t)n + 63) & ~(size_t)63;
+  size_t columns = (size_t)x->columns,
+         each = (trees_bins_scratch(n) + 8 * (size_t)n + 63) & ~(size_t)63;
   long *sample = sample_rows(x->rows, n, o->seed);
   char *scratch = malloc(each * (size_t)threads);
   *all = malloc(sizeof **all * (columns ? columns : 1));

@@ -79,8 +79,8 @@ static int check_options(const rank_trees_options *o, const rank_matrix *x, cons
   return 0;
 }
 
-static int prepare(boosting *b, const rank_matrix *x, const rank_matrix *y, const rank_matrix *weight,
-  const rank_matrix *vx, const rank_matrix *vy, rank_error *e)
+static int prepare(boosting *b, const rank_matrix *x, const rank_matrix *y,
+  const rank_matrix *weight, const rank_matrix *vx, const rank_matrix *vy, rank_error *e)
 {
   size_t rows = (size_t)x->rows + 1;
   if (trees_map(&b->map, &b->all, b->o, x, b->threads) != 0 ||

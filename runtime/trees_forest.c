@@ -52,8 +52,8 @@ void rank_forest_free(rank_forest *f)
 /* Room for `more` elements after the first n; new ones are zero. */
 static int reserve(void **at, long *room, long n, long more, size_t size)
 {
-  if (n + more > *room) {
-    long grown = n + more > 2 * *room ? n + more : 2 * *room;
+  if (n + more > *room || !*at) {
+    long grown = n + more > 2 * *room ? n + more + 1 : 2 * *room;
     void *moved = realloc(*at, (size_t)grown * size);
     if (!moved) {
       return 0;
@@ -149,8 +149,7 @@ static int check_shape(
       stack[top++] = nodes[at].left;
     }
   }
-  return visits == inner + t->leaves ? 0
-                                     : rank_fail(e, "tree %ld does not hang together", tree);
+  return visits == inner + t->leaves ? 0 : rank_fail(e, "tree %ld does not hang together", tree);
 }
 
 int rank_forest_check(const rank_forest *f, rank_error *e)
@@ -177,6 +176,14 @@ int rank_forest_check(const rank_forest *f, rank_error *e)
   free(seen);
   free(stack);
   return status;
+}
+
+double trees_threshold(double t)
+{
+  if (fabs(t) > RANK_TREES_ZERO) {
+    return t;
+  }
+  return t < 0 ? nextafter(-RANK_TREES_ZERO, -1) : RANK_TREES_ZERO;
 }
 
 static int left_of_category(const rank_forest *f, const rank_node *n, double x)

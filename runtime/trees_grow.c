@@ -4,7 +4,6 @@
 
 #include "trees_grower.h"
 
-#include <math.h>
 #include <string.h>
 
 trees_grower *trees_grower_new(const rank_trees_options *o, const trees_mapping *m,
@@ -25,7 +24,8 @@ trees_grower *trees_grower_new(const rank_trees_options *o, const trees_mapping 
   g->to_left = malloc(sizeof *g->to_left * rows);
   g->to_right = malloc(sizeof *g->to_right * rows);
   g->hist = malloc(sizeof *g->hist * g->hist_size * leaves + 8);
-  g->partial = threads > 1 ? malloc(sizeof *g->hist * g->hist_size * ((size_t)threads - 1) + 8) : NULL;
+  g->partial =
+    threads > 1 ? malloc(sizeof *g->hist * g->hist_size * ((size_t)threads - 1) + 8) : NULL;
   g->leaves = calloc(leaves, sizeof *g->leaves);
   g->grown = calloc(leaves, sizeof *g->grown);
   g->nodes = calloc(leaves, sizeof *g->nodes);
@@ -117,7 +117,7 @@ static int fill_node(trees_grower *g, rank_forest *f, int leaf, grow_node *n, ra
   to->count = g->grown[leaf].count;
   to->decision = b->missing;
   if (!b->category) {
-    to->threshold = isfinite(b->upper[s->bin]) ? b->upper[s->bin] : 1e300;
+    to->threshold = b->upper[s->bin];
     to->decision |= s->default_left ? RANK_SPLIT_LEFT : 0;
     return 0;
   }

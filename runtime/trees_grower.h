@@ -41,8 +41,7 @@ struct trees_grower {
 };
 
 /* Rows of [first, first + count) whose bin goes left move to its front, in order; returns how many. */
-long trees_partition(
-  trees_grower *g, long first, long count, int column, const uint8_t *goes_left);
+long trees_partition(trees_grower *g, long first, long count, int column, const uint8_t *goes_left);
 /* Histograms and best splits of two children, the smaller one first; of the root with large -1. */
 void trees_search_leaves(trees_grower *g, int small, int large);
 

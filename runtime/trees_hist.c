@@ -34,8 +34,8 @@ static void gather(int64_t *out, const int64_t *gradient, const uint32_t *rows, 
   }
 }
 
-void trees_hist_add(int64_t *h, const trees_data *d, int group, const uint32_t *rows, long n,
-  const int64_t *gradient)
+void trees_hist_add(
+  int64_t *h, const trees_data *d, int group, const uint32_t *rows, long n, const int64_t *gradient)
 {
   int64_t ordered[PIECE];
   size_t stride = (size_t)d->groups * TREES_GROUP;
@@ -61,8 +61,8 @@ void trees_hist_all(
       ordered[i] = gradient[rows[at + i]];
     }
     for (int g = 0; g < d->groups; g++) {
-      add_group(h + (size_t)g * TREES_GROUP * TREES_BINS, d->by_row + (size_t)g * TREES_GROUP, stride,
-        rows + at, m, ordered);
+      add_group(h + (size_t)g * TREES_GROUP * TREES_BINS, d->by_row + (size_t)g * TREES_GROUP,
+        stride, rows + at, m, ordered);
     }
   }
 }

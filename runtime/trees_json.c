@@ -70,6 +70,17 @@ int json_key(json_cursor *c, text_span *key)
   return json_open(c, ':');
 }
 
+/* The characters of a bare word. */
+static text_span bare(json_cursor *c)
+{
+  text_span s = {c->at, c->at};
+  while (c->at < c->end && *c->at && !strchr(",]}:\" \n\r\t", *c->at)) {
+    c->at++;
+  }
+  s.end = c->at;
+  return s;
+}
+
 void json_skip(json_cursor *c)
 {
   long depth = 0;
@@ -92,22 +103,10 @@ void json_skip(json_cursor *c)
       c->bad |= depth == 0;
       c->at++;
     } else {
-      while (c->at < c->end && !strchr(",]}: \n\r\t", *c->at)) {
-        c->at++;
-      }
+      text_span word = bare(c);
+      c->bad |= word.end == word.at;
     }
   } while (depth > 0 && !c->bad);
-}
-
-/* The characters of a bare word. */
-static text_span bare(json_cursor *c)
-{
-  text_span s = {c->at, c->at};
-  while (c->at < c->end && *c->at && !strchr(",]}:\" \n\r\t", *c->at)) {
-    c->at++;
-  }
-  s.end = c->at;
-  return s;
 }
 
 double json_number(json_cursor *c)

@@ -10,9 +10,20 @@
 enum { LISTS = 14 };
 
 typedef enum list_key {
-  FEATURE, THRESHOLD, DECISION, LEFT, RIGHT, LEAF_VALUE, /* what a tree cannot do without */
-  GAIN, VALUE, WEIGHT, COUNT, LEAF_WEIGHT, LEAF_COUNT,
-  CAT_BOUNDS, CAT_WORDS
+  FEATURE,
+  THRESHOLD,
+  DECISION,
+  LEFT,
+  RIGHT,
+  LEAF_VALUE, /* what a tree cannot do without */
+  GAIN,
+  VALUE,
+  WEIGHT,
+  COUNT,
+  LEAF_WEIGHT,
+  LEAF_COUNT,
+  CAT_BOUNDS,
+  CAT_WORDS
 } list_key;
 
 static const char *const keys[LISTS] = {"split_feature", "threshold", "decision_type", "left_child",
@@ -109,11 +120,12 @@ static int read_nodes(
       break;
     }
     to->feature = (int32_t)x[FEATURE][i];
-    to->threshold = x[THRESHOLD][i];
     to->decision = (uint8_t)x[DECISION][i];
+    int category = to->decision & RANK_SPLIT_CATEGORY;
+    to->threshold = category ? x[THRESHOLD][i] : trees_threshold(x[THRESHOLD][i]);
     to->left = (int32_t)x[LEFT][i];
     to->right = (int32_t)x[RIGHT][i];
-    if (to->decision & RANK_SPLIT_CATEGORY) {
+    if (category) {
       if (!bounds || !whole(to->threshold, 0, (double)(t->cats - 1))) {
         status = bad(r, "a split's categories are not there");
         break;
@@ -130,7 +142,8 @@ static int read_nodes(
 }
 
 /* What is known of the fit, where it is written down. */
-static int read_statistics(const reading *r, const tree_text *t, rank_node *nodes, rank_leaf *leaves)
+static int read_statistics(
+  const reading *r, const tree_text *t, rank_node *nodes, rank_leaf *leaves)
 {
   for (int k = GAIN; k <= LEAF_COUNT; k++) {
     int of_leaves = k >= LEAF_WEIGHT;

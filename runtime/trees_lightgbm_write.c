@@ -28,8 +28,7 @@ static double threshold(const rank_forest *f, const rank_tree *t, int i)
 {
   int sets = 0;
   if (!(node(f, t, i)->decision & RANK_SPLIT_CATEGORY)) {
-    double x = node(f, t, i)->threshold;
-    return x > 1e300 ? 1e300 : x < -1e300 ? -1e300 : x;
+    return node(f, t, i)->threshold;
   }
   for (int k = 0; k < i; k++) {
     sets += node(f, t, k)->decision & RANK_SPLIT_CATEGORY;
@@ -83,7 +82,8 @@ static double count(const rank_forest *f, const rank_tree *t, int i)
   return (double)node(f, t, i)->count;
 }
 
-static void list(FILE *out, const char *key, const rank_forest *f, const rank_tree *t, number_of x, int n)
+static void list(
+  FILE *out, const char *key, const rank_forest *f, const rank_tree *t, number_of x, int n)
 {
   fprintf(out, "%s=", key);
   for (int i = 0; i < n; i++) {
@@ -144,7 +144,8 @@ static void write_tree(FILE *out, const rank_forest *f, long number)
 static int writable(const rank_forest *f, rank_error *e)
 {
   for (long i = 0; i < f->nnodes; i++) {
-    if ((f->nodes[i].decision & RANK_SPLIT_CATEGORY) && (f->nodes[i].decision & RANK_SPLIT_STRICT)) {
+    if ((f->nodes[i].decision & RANK_SPLIT_CATEGORY) &&
+        (f->nodes[i].decision & RANK_SPLIT_STRICT)) {
       return rank_fail(e, "LightGBM has no such splits by category as this forest (from XGBoost)");
     }
   }

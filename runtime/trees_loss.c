@@ -77,8 +77,8 @@ TREES_BODY double exp_body(double x)
 
 /* Gradients and hessians of n rows (rounded up to LANES there is room in out), and the sums of their
  * sizes. */
-TREES_BODY void logit_body(const float *y, const float *weight, const double *score, long n, float *g,
-  float *h, double sums[2])
+TREES_BODY void logit_body(const float *y, const float *weight, const double *score, long n,
+  float *g, float *h, double sums[2])
 {
   double sum_g[LANES] = {0}, sum_h[LANES] = {0};
   for (long i = 0; i < n; i += LANES) {
@@ -125,9 +125,8 @@ TREES_BODY void pack_body(
 }
 
 #ifdef TREES_AVX2
-TREES_TARGET static void logit_avx2(
-  const float *y, const float *weight, const double *score, long n, float *g,
-  float *h, double sums[2])
+TREES_TARGET static void logit_avx2(const float *y, const float *weight, const double *score,
+  long n, float *g, float *h, double sums[2])
 {
   logit_body(y, weight, score, n, g, h, sums);
 }
@@ -139,8 +138,7 @@ TREES_TARGET static void pack_avx2(
 }
 #endif
 
-static void logit_piece(
-  const float *y, const float *weight, const double *score, long n, float *g,
+static void logit_piece(const float *y, const float *weight, const double *score, long n, float *g,
   float *h, double sums[2])
 {
 #ifdef TREES_AVX2
@@ -152,7 +150,8 @@ static void logit_piece(
   logit_body(y, weight, score, n, g, h, sums);
 }
 
-static void pack_piece(const float *g, const float *h, long n, double g_unit, double h_unit, int64_t *out)
+static void pack_piece(
+  const float *g, const float *h, long n, double g_unit, double h_unit, int64_t *out)
 {
 #ifdef TREES_AVX2
   if (trees_avx2()) {
@@ -163,9 +162,8 @@ static void pack_piece(const float *g, const float *h, long n, double g_unit, do
   pack_body(g, h, n, g_unit, h_unit, out);
 }
 
-static void squared_piece(
-  const float *y, const float *weight, const double *score, long n, float *g,
-  float *h, double sums[2])
+static void squared_piece(const float *y, const float *weight, const double *score, long n,
+  float *g, float *h, double sums[2])
 {
   sums[0] = sums[1] = 0;
   for (long i = 0; i < n; i++) {
@@ -182,7 +180,8 @@ void trees_loss_gradient(const trees_loss *l, const double *score, float *scratc
 {
   long pieces = pieces_of(l->rows);
   double all_g = 0, all_h = 0;
-  double(*sums)[2] = (double(*)[2])packed; /* pieces hold fewer sums than rows; packed is written later */
+  double(*sums)[2] =
+    (double(*)[2])packed; /* pieces hold fewer sums than rows; packed is written later */
   double small[2][2];
   sums = l->rows < 4 ? small : sums;
 #pragma omp parallel for num_threads(l->threads) schedule(static)

@@ -22,12 +22,12 @@ rank_scorer *rank_scorer_new(const rank_forest *f, int f64, rank_error *e)
     return NULL;
   }
   double divide = f->average && f->ntrees > 0 ? (double)f->ntrees : 1;
-  s->table32 = (trees32_table){t->columns, f->features, t->block, t->ntrees, f->base, divide, t->column,
-    t->tree, t->node32, t->threshold32, t->mask, t->order, t->order_value, t->value,
+  s->table32 = (trees32_table){t->columns, f->features, t->block, t->ntrees, f->base, divide,
+    t->column, t->tree, t->node32, t->threshold32, t->mask, t->order, t->order_value, t->value,
     t->plain, t->words};
-  s->table64 = (trees64_table){t->columns, f->features, t->block, t->ntrees, f->base, divide, t->column,
-    t->tree, t->node, t->threshold, t->mask, t->order, t->order_value, t->value, t->plain,
-    t->words};
+  s->table64 = (trees64_table){t->columns, f->features, t->block, t->ntrees, f->base, divide,
+    t->column, t->tree, t->node, t->threshold, t->mask, t->order, t->order_value, t->value,
+    t->plain, t->words};
   return s;
 }
 
@@ -51,8 +51,8 @@ void trees_score64(const trees64_table *t, const double *x, long stride, long n,
   trees64_score(t, x, stride, n, score, leaf, work, sum);
 }
 
-static void score_rows(const rank_scorer *s, const rank_matrix *x, long first, long n, double *score,
-  int32_t *leaf, void *work)
+static void score_rows(const rank_scorer *s, const rank_matrix *x, long first, long n,
+  double *score, int32_t *leaf, void *work)
 {
   double *sum = work;
   size_t skip = (size_t)first * (size_t)x->stride;

@@ -37,6 +37,7 @@ typedef struct trees_tables {
 
 int trees_tables_make(trees_tables *t, const rank_forest *f, int f64, rank_error *e);
 void trees_tables_free(trees_tables *t);
+float trees_below(double x); /* the largest float that is not above x */
 
 /* trees_score.c, trees_score_avx2.c: the kernels, compiled for two machines */
 void trees_score32(const trees32_table *t, const float *x, long stride, long n, double *score,

@@ -26,7 +26,8 @@ static long part(const uint32_t *rows, long n, const uint8_t *bins, const uint8_
   return nl;
 }
 
-static long part_many(trees_grower *g, uint32_t *rows, long n, const uint8_t *bins, const uint8_t *goes_left)
+static long part_many(
+  trees_grower *g, uint32_t *rows, long n, const uint8_t *bins, const uint8_t *goes_left)
 {
   enum { MOST = 256 };
   long left[MOST + 1] = {0}, pieces = g->threads < MOST ? g->threads : MOST;
@@ -53,8 +54,7 @@ static long part_many(trees_grower *g, uint32_t *rows, long n, const uint8_t *bi
   return left[pieces];
 }
 
-long trees_partition(
-  trees_grower *g, long first, long count, int column, const uint8_t *goes_left)
+long trees_partition(trees_grower *g, long first, long count, int column, const uint8_t *goes_left)
 {
   const uint8_t *bins = g->d->by_column + (size_t)column * (size_t)g->d->rows;
   uint32_t *rows = g->rows + first;
@@ -117,8 +117,8 @@ static int worth_searching(const trees_grower *g, int leaf)
          l->weight >= 2 * g->o->min_hessian;
 }
 
-static void search_column(const trees_grower *g, const trees_search *s, int leaf, int column,
-  trees_split *found)
+static void search_column(
+  const trees_grower *g, const trees_search *s, int leaf, int column, trees_split *found)
 {
   const int64_t *h = slot(g, leaf) + (size_t)column * TREES_BINS;
   const trees_bins *b = g->m->bins + column;

@@ -41,7 +41,8 @@ TREES_BODY void gains_body(const trees_search *s, scan *c)
   const rank_trees_options *o = s->o;
   double gs = s->leaf.g_scale, hs = s->leaf.h_scale, g = s->g, h = s->h, top[LANES] = {0};
   double l1 = o->lambda_l1, l2 = o->lambda_l2, min_h = o->min_hessian;
-  int32_t all = (int32_t)s->leaf.count, min = o->min_data < INT32_MAX ? (int32_t)o->min_data : INT32_MAX;
+  int32_t all = (int32_t)s->leaf.count,
+          min = o->min_data < INT32_MAX ? (int32_t)o->min_data : INT32_MAX;
   int n = (c->n + LANES - 1) / LANES * LANES;
   for (int i = c->n; i < n; i++) {
     c->sum[i] = 0;
@@ -56,8 +57,8 @@ TREES_BODY void gains_body(const trees_search *s, scan *c)
     b = b > 0 ? b : 0;
     double dr = hr + l2, dl = hl + l2;
     double gain = (a * a * dl + b * b * dr) / (dr * dl);
-    int ok = (c->count[i] >= min) & (all - c->count[i] >= min) & (c->count[i] >= 0) & (hr >= min_h) &
-             (hl >= min_h);
+    int ok = (c->count[i] >= min) & (all - c->count[i] >= min) & (c->count[i] >= 0) &
+             (hr >= min_h) & (hl >= min_h);
     c->gain[i] = ok ? gain : 0;
   }
   for (int i = 0; i < n; i += LANES) {
@@ -154,8 +155,8 @@ static void scan_up(
   c->n = n;
 }
 
-static void take(const trees_search *s, const scan *c, int at, int column, int bin, int default_left,
-  trees_split *best)
+static void take(const trees_search *s, const scan *c, int at, int column, int bin,
+  int default_left, trees_split *best)
 {
   if (at < 0) {
     return;

@@ -15,16 +15,23 @@ enum {
 static int fill_of(const rank_node *n)
 {
   int left = (n->decision & RANK_SPLIT_LEFT) != 0;
+  int always =
+    n->threshold > DBL_MAX && !left; /* every number goes left, what is missing goes right */
   if (n->decision & RANK_SPLIT_ZERO) {
-    return left ? RANK_FILL_ZERO_LOW : RANK_FILL_ZERO_HIGH;
+    return always ? RANK_FILL_IS_ZERO : left ? RANK_FILL_ZERO_LOW : RANK_FILL_ZERO_HIGH;
   }
   if (n->decision & RANK_SPLIT_NAN) {
-    return left ? RANK_FILL_LOW : RANK_FILL_HIGH;
+    return always ? RANK_FILL_IS_NAN : left ? RANK_FILL_LOW : RANK_FILL_HIGH;
   }
   return RANK_FILL_ZERO;
 }
 
-static float below(double x)
+static double threshold_of(const rank_node *n)
+{
+  return fill_of(n) >= RANK_FILL_IS_NAN ? 0.5 : n->threshold;
+}
+
+float trees_below(double x)
 {
   if (x >= (double)FLT_MAX) {
     return isinf(x) ? (float)x : FLT_MAX;
@@ -36,28 +43,20 @@ static float below(double x)
   return (double)f > x ? nextafterf(f, -(float)INFINITY) : f;
 }
 
-/* Categories, and a missing value that must be greater than an infinite threshold, are walked plainly; so are
- * trees whose nodes or columns do not fit 16 bits. */
+/* Categories are walked plainly, and so are trees whose nodes or columns do not fit 16 bits. */
 static int plain_tree(const rank_forest *f, const rank_tree *t)
 {
-  if (t->leaves < 2 || t->leaves > 32000 || f->features > MOST_COLUMNS / 5) {
-    return 1;
+  int plain = t->leaves < 2 || t->leaves > 32000 || f->features > MOST_COLUMNS / RANK_FILLS;
+  for (int i = 0; !plain && i < t->leaves - 1; i++) {
+    plain = f->nodes[t->node + i].decision & RANK_SPLIT_CATEGORY;
   }
-  for (int i = 0; i < t->leaves - 1; i++) {
-    const rank_node *n = f->nodes + t->node + i;
-    int fill = fill_of(n);
-    if ((n->decision & RANK_SPLIT_CATEGORY) ||
-        (n->threshold > DBL_MAX && (fill == RANK_FILL_HIGH || fill == RANK_FILL_ZERO_HIGH))) {
-      return 1;
-    }
-  }
-  return 0;
+  return plain;
 }
 
 typedef struct making {
   const rank_forest *f;
   trees_tables *t;
-  int32_t *column_of; /* [features][5] */
+  int32_t *column_of; /* [features][RANK_FILLS] */
   int32_t *stack;     /* of a tree's nodes: pairs */
   uint32_t *left_bits;
 } making;
@@ -65,7 +64,7 @@ typedef struct making {
 static uint16_t column_for(making *k, const rank_node *n)
 {
   int fill = fill_of(n);
-  int32_t *c = k->column_of + 5L * n->feature + fill;
+  int32_t *c = k->column_of + (long)RANK_FILLS * n->feature + fill;
   if (*c < 0) {
     *c = k->t->columns;
     k->t->column[k->t->columns++] = (rank_trees_column){n->feature, fill};
@@ -88,7 +87,7 @@ static int lay_nodes(making *k, const rank_tree *tree)
       continue;
     }
     const rank_node *from = k->f->nodes + tree->node + queue[i];
-    out[i] = (trees64_node){from->threshold, column_for(k, from), (uint16_t)(n - i)};
+    out[i] = (trees64_node){threshold_of(from), column_for(k, from), (uint16_t)(n - i)};
     depth[n] = depth[n + 1] = depth[i] + 1;
     queue[n++] = from->left;
     queue[n++] = from->right;
@@ -118,9 +117,8 @@ static void lay_masks(making *k, const rank_tree *tree, uint32_t at)
       i -= tree->leaves;
       uint32_t before = k->left_bits[i];
       k->left_bits[i] = (~(uint32_t)0 >> (32 - leaves)) & ~before;
-      t->threshold[t->nmasks] = nodes[i].threshold;
-      t->mask[t->nmasks++] = (rank_trees_mask){
-        k->left_bits[i], column_for(k, nodes + i)};
+      t->threshold[t->nmasks] = threshold_of(nodes + i);
+      t->mask[t->nmasks++] = (rank_trees_mask){k->left_bits[i], column_for(k, nodes + i)};
     }
   }
 }
@@ -141,9 +139,9 @@ static void lay_tree(making *k, const rank_tree *tree)
   int plain = plain_tree(k->f, tree);
   *e = (rank_trees_entry){(uint32_t)t->nnodes, (uint32_t)t->nmasks, (uint32_t)t->nleaves,
     (uint32_t)t->nplain, (uint16_t)(tree->leaves < 65535 ? tree->leaves : 65535), 0,
-    plain                                ? RANK_KIND_PLAIN
+    plain                               ? RANK_KIND_PLAIN
     : tree->leaves <= RANK_TREES_MASKED ? RANK_KIND_MASKS
-                                         : RANK_KIND_WALK};
+                                        : RANK_KIND_WALK};
   for (int i = 0; i < tree->leaves; i++) {
     t->value[t->nleaves + i] = k->f->leaves[tree->leaf + i].value;
     t->order[t->nleaves + i] = i;
@@ -166,7 +164,7 @@ static int reserve(making *k, const rank_forest *f)
 {
   trees_tables *t = k->t;
   size_t nodes = (size_t)f->nnodes + (size_t)f->nleaves + 1, features = (size_t)f->features;
-  size_t most = 1, columns = 5 * features < nodes ? 5 * features : nodes;
+  size_t most = 1, columns = RANK_FILLS * features < nodes ? RANK_FILLS * features : nodes;
   for (long i = 0; i < f->ntrees; i++) {
     most = (size_t)f->trees[i].leaves > most ? (size_t)f->trees[i].leaves : most;
   }
@@ -180,7 +178,7 @@ static int reserve(making *k, const rank_forest *f)
   t->value = malloc(sizeof *t->value * nodes);
   t->plain = malloc(sizeof *t->plain * nodes);
   t->words = malloc(sizeof *t->words * ((size_t)f->nwords + 1));
-  k->column_of = malloc(sizeof *k->column_of * 5 * (features + 1));
+  k->column_of = malloc(sizeof *k->column_of * RANK_FILLS * (features + 1));
   k->stack = malloc(sizeof *k->stack * 4 * (most + 1));
   k->left_bits = malloc(sizeof *k->left_bits * (most + 1));
   if (!t->column || !t->tree || !t->node || !t->threshold || !t->mask || !t->order ||
@@ -188,7 +186,7 @@ static int reserve(making *k, const rank_forest *f)
       !k->left_bits) {
     return -1;
   }
-  for (size_t i = 0; i < 5 * features; i++) {
+  for (size_t i = 0; i < RANK_FILLS * features; i++) {
     k->column_of[i] = -1;
   }
   for (long i = 0; i < f->nwords; i++) {
@@ -208,10 +206,11 @@ static int narrow(trees_tables *t)
   for (long i = 0; i < t->nnodes; i++) {
     const trees64_node *n = t->node + i;
     int leaf = n->column == t->columns * RANK_TREES_LANES;
-    t->node32[i] = (trees32_node){leaf ? (float)n->threshold : below(n->threshold), n->column, n->step};
+    t->node32[i] =
+      (trees32_node){leaf ? (float)n->threshold : trees_below(n->threshold), n->column, n->step};
   }
   for (long i = 0; i < t->nmasks; i++) {
-    t->threshold32[i] = below(t->threshold[i]);
+    t->threshold32[i] = trees_below(t->threshold[i]);
   }
   return 0;
 }

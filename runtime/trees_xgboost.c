@@ -10,8 +10,19 @@
 #include <string.h>
 
 typedef enum list_key {
-  LEFT, RIGHT, FEATURE, CONDITION, DEFAULT_LEFT, /* what a tree cannot do without */
-  TYPE, CATS, CAT_NODES, CAT_FROM, CAT_COUNT, LOSS, HESSIAN, WEIGHT,
+  LEFT,
+  RIGHT,
+  FEATURE,
+  CONDITION,
+  DEFAULT_LEFT, /* what a tree cannot do without */
+  TYPE,
+  CATS,
+  CAT_NODES,
+  CAT_FROM,
+  CAT_COUNT,
+  LOSS,
+  HESSIAN,
+  WEIGHT,
   LISTS
 } list_key;
 
@@ -172,8 +183,8 @@ static int build_tree(reading *r)
   long n = r->list[LEFT].n;
   for (int k = 0; k <= DEFAULT_LEFT; k++) {
     if (n < 1 || n > INT32_MAX / 4 || r->list[k].n != n) {
-      return rank_fail(r->e, "XGBoost model, tree %ld: %s should be %ld numbers", r->f->ntrees,
-        keys[k], n);
+      return rank_fail(
+        r->e, "XGBoost model, tree %ld: %s should be %ld numbers", r->f->ntrees, keys[k], n);
     }
   }
   long leaves = number_nodes(r, n);
@@ -317,7 +328,8 @@ static int read_learner(reading *r, int trees)
       }
     }
   }
-  return status == 0 && r->c.bad ? rank_fail(r->e, "XGBoost model: not the JSON it should be") : status;
+  return status == 0 && r->c.bad ? rank_fail(r->e, "XGBoost model: not the JSON it should be")
+                                 : status;
 }
 
 static int read_all(reading *r, const char *text, size_t n)
@@ -327,7 +339,8 @@ static int read_all(reading *r, const char *text, size_t n)
     return -1;
   }
   if (r->features < 1 || r->classes > 1 || r->targets > 1 || !(r->logistic || r->identity)) {
-    return rank_fail(r->e, "XGBoost model: one output of a logistic or squared objective is expected");
+    return rank_fail(
+      r->e, "XGBoost model: one output of a logistic or squared objective is expected");
   }
   if (!isfinite(r->base) || (r->logistic && !(r->base > 0 && r->base < 1))) {
     return rank_fail(r->e, "XGBoost model: its base_score is %g", r->base);

@@ -17,7 +17,7 @@ static bool ends_with(Str text, const char *end)
 static bool is_compiled(const EmitFile *file)
 {
   return ends_with(file->name, ".c") && !ends_with(file->name, "_main.c") &&
-         !ends_with(file->name, "_library.c");
+         !ends_with(file->name, "_library.c") && !ends_with(file->name, "_training.c");
 }
 
 static Str object_of(Bench *b, const BenchLevel *l, const EmitFile *file)

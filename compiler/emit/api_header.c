@@ -149,7 +149,7 @@ static void outputs_struct(Api *a)
   for (int i = 0; i < a->predict->outputs.n; i++) {
     const Output *o = &a->predict->outputs.data[i];
     Buf shape = {.arena = a->arena};
-    Type t = o->node->type;
+    Type t = o->type;
     for (int k = 0; k < t.n; k++) {
       if (t.axis[k] != AXIS_B) {
         buf_format(&shape, "[%ld]", axis_extent(a->predict, t.axis[k]));
@@ -190,7 +190,7 @@ static uint64_t version(const Api *a)
     for (int k = 0; k < o->name.n; k++) {
       h = (h ^ (unsigned char)o->name.s[k]) * 1099511628211u;
     }
-    h = (h ^ (uint64_t)plan_layout(a->predict, o->node->type, false).width) * 1099511628211u;
+    h = (h ^ (uint64_t)plan_layout(a->predict, o->type, false).width) * 1099511628211u;
   }
   return (h ^ (a->real[0] == 'd')) * 1099511628211u;
 }

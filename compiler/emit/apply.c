@@ -15,8 +15,7 @@ static int param_loops(Emit *e, Env *env, const Param *q, const char *pragma, St
       put_line(e, "%s", pragma);
     }
     loop_open(e, env, q->type.axis[i], i > 0 && i == q->type.n - 1);
-    buf_format(&b, l.stride[i] == 1 ? "%s%.*s" : "%s%.*s * %ld", i > 0 ? " + " : "",
-      STR_ARG(env->index[q->type.axis[i]]), l.stride[i]);
+    put_term(e, &b, env->index[q->type.axis[i]], l.stride[i]);
   }
   *at = b.n > 0 ? buf_take(&b) : S("0");
   return q->type.n;
@@ -26,9 +25,9 @@ static Str update_call(Emit *e, Str at)
 {
   const Optimizer *o = &e->g->train.optimizer;
   Buf b = {.arena = e->arena};
-  buf_format(&b, "update(&w[%.*s]", STR_ARG(at));
+  buf_format(&b, "update(&%.*s[%.*s]", STR_ARG(e->own_name), STR_ARG(at));
   for (int k = 0; k < o->nstates; k++) {
-    buf_format(&b, ", &state_%d[%.*s]", k, STR_ARG(at));
+    buf_format(&b, ", &%.*s[%.*s]", STR_ARG(e->state_name[k]), STR_ARG(at));
   }
   return buf_take(&b);
 }
@@ -43,10 +42,11 @@ static Str l2_argument(Emit *e)
 static void param_pointers(Emit *e, int param, const char *offset)
 {
   Str name = e->param_name[param];
-  put_line(e, "rank_real *restrict w = step->%.*s%s;", STR_ARG(name), offset);
+  put_line(
+    e, "rank_real *restrict %.*s = step->%.*s%s;", STR_ARG(e->own_name), STR_ARG(name), offset);
   for (int k = 0; k < e->g->train.optimizer.nstates; k++) {
-    put_line(
-      e, "rank_real *restrict state_%d = step->state->state[%d][%d]%s;", k, param, k, offset);
+    put_line(e, "rank_real *restrict %.*s = step->state->state[%d][%d]%s;",
+      STR_ARG(e->state_name[k]), param, k, offset);
   }
 }
 
@@ -193,12 +193,10 @@ static void clip_function(Emit *e)
       continue;
     }
     Env env = no_sample(e);
-    Str at;
     int loops = 0;
     for (int j = 0; j < q->type.n; j++, loops++) {
       loop_open(e, &env, q->type.axis[j], false);
     }
-    (void)at;
     put_open(e, "{");
     put_line(e, "const double g = (double)(%.*s);", STR_ARG(expr(e, &env, grad->node)));
     put_line(e, "square += g * g;");

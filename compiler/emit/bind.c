@@ -7,22 +7,6 @@
 
 #include <string.h>
 
-static bool in_memory(const Emit *e, int node, Place place)
-{
-  const Node *n = e->g->nodes.data[node];
-  return e->p->value[node].place == place && n->op != OP_PARAM && n->op != OP_INPUT;
-}
-
-static bool any(const Emit *e, Place place)
-{
-  for (int i = 0; i < e->g->nodes.n; i++) {
-    if (in_memory(e, i, place)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 int dim_index(const Graph *g, int axis)
 {
   int dim = 0;
@@ -45,13 +29,19 @@ static Str batch_rows(Emit *e, int ragged)
   return put_text(e, "rank_rows(b, %d, %ld)", dim_index(e->g, ragged), axis_extent(e->g, ragged));
 }
 
+/* count * k, count being a product or a call */
+static Str times_plain(Emit *e, Str count, long k)
+{
+  return k == 1 ? count : put_text(e, "%.*s * %ld", STR_ARG(count), k);
+}
+
 static void bind_leaves(Emit *e)
 {
   const Graph *g = e->g;
   for (int i = 0; i < g->axes.n; i++) {
     if (g->axes.data[i].kind == AXIS_RAGGED && axis_root(g, i) == i) {
-      put_line(e, "step->%.*s_off = b->offset ? b->offset[%d] : NULL;",
-        STR_ARG(e->axis_name[i]), dim_index(g, i));
+      put_line(e, "step->%.*s_off = b->offset ? b->offset[%d] : NULL;", STR_ARG(e->axis_name[i]),
+        dim_index(g, i));
     }
   }
   for (int i = 0; i < g->nodes.n; i++) {
@@ -69,11 +59,11 @@ static void bind_batch_values(Emit *e)
 {
   for (int i = 0; i < e->g->nodes.n; i++) {
     const Value *v = &e->p->value[i];
-    if (in_memory(e, i, PLACE_BATCH)) {
+    if (has_memory(e, e->g->nodes.data[i], PLACE_BATCH)) {
       put_line(e,
-        "step->%.*s = rank_carve(work, &used, sizeof(rank_real) * (size_t)(%.*s%s * %ld + 64));",
-        STR_ARG(v->name), STR_ARG(batch_rows(e, v->layout.ragged)),
-        v->layout.per_sample_batch ? " * b->n" : "", v->layout.width);
+        "step->%.*s = rank_carve(work, &used, sizeof(rank_real) * (size_t)(%.*s%s + 64));",
+        STR_ARG(v->name), STR_ARG(times_plain(e, batch_rows(e, v->layout.ragged), v->layout.width)),
+        v->layout.per_sample_batch ? " * b->n" : "");
     }
   }
 }
@@ -83,7 +73,7 @@ static void bind_tiles(Emit *e)
   put_line(e, "step->tiles = rank_carve(work, &used, sizeof *step->tiles * (size_t)threads);");
   for (int i = 0; i < e->g->nodes.n; i++) {
     const Value *v = &e->p->value[i];
-    if (in_memory(e, i, PLACE_TILE) && v->layout.per_sample_batch) {
+    if (has_memory(e, e->g->nodes.data[i], PLACE_TILE) && v->layout.per_sample_batch) {
       put_open(e, "for (int i = 0; i < threads; i++) {");
       long rows = v->layout.ragged < 0 ? 1 : axis_extent(e->g, v->layout.ragged);
       put_line(e,
@@ -109,10 +99,12 @@ static void bind_lookups(Emit *e, const Grad *grad)
     Layout l = plan_layout(g, grad->node->in[j]->type, false);
     put_line(e, "step->%.*s_at[%d] = %.*s_rows->n;", STR_ARG(name), j / 2, STR_ARG(name));
     if (l.ragged < 0) {
-      put_line(e, "%.*s_rows->n += b->n * %ld;", STR_ARG(name), l.width);
+      put_line(
+        e, "%.*s_rows->n += %.*s;", STR_ARG(name), STR_ARG(times_plain(e, S("b->n"), l.width)));
     } else {
-      put_line(e, "%.*s_rows->n += rank_rows(b, %d, %ld) * %ld;", STR_ARG(name),
-        dim_index(g, l.ragged), axis_extent(g, l.ragged), l.width);
+      Str rows =
+        put_text(e, "rank_rows(b, %d, %ld)", dim_index(g, l.ragged), axis_extent(g, l.ragged));
+      put_line(e, "%.*s_rows->n += %.*s;", STR_ARG(name), STR_ARG(times_plain(e, rows, l.width)));
     }
   }
   int leader = lookups_leader(e, grad->param);
@@ -126,13 +118,10 @@ static void bind_lookups(Emit *e, const Grad *grad)
 
 void bind_function(Emit *e)
 {
-  put_line(
-    e, "/* Connects a step to what it works on; returns the bytes of working memory it needs. */");
-  put_line(e,
-    "static size_t %.*s_bind(struct %.*s_step *step, const rank_state *s, const rank_batch *b,",
-    STR_ARG(e->prefix), STR_ARG(e->prefix));
-  put_line(e, "  int threads, char *work)");
-  put_open(e, "{");
+  Buf *outer = e->out;
+  Buf body = {.arena = e->arena};
+  e->out = &body;
+  e->indent = 1;
   put_line(e, "size_t used = 0;");
   put_line(e, "memset(step, 0, sizeof *step);");
   put_line(e, "step->n = b->n;");
@@ -154,10 +143,10 @@ void bind_function(Emit *e)
   if (totals_any(e, false)) {
     put_line(e, "step->totals = rank_carve(work, &used, sizeof *step->totals);");
   }
-  if (any(e, PLACE_SLOT)) {
+  if (any_in(e, PLACE_SLOT)) {
     put_line(e, "step->sums = rank_carve(work, &used, sizeof *step->sums * (size_t)step->slots);");
   }
-  if (any(e, PLACE_TILE)) {
+  if (any_in(e, PLACE_TILE)) {
     bind_tiles(e);
   }
   bind_batch_values(e);
@@ -166,8 +155,19 @@ void bind_function(Emit *e)
       bind_lookups(e, &e->g->grads.data[i]);
     }
   }
-  put_line(e, "(void)s, (void)work;");
+  Str head = put_text(e,
+    "static size_t %.*s_bind(struct %.*s_step *step, const rank_state *s, const rank_batch *b, "
+    "int threads, char *work)",
+    STR_ARG(e->prefix), STR_ARG(e->prefix));
+  mention_unused(e, head.s, put_text(e, "%.*s", STR_ARG(buf_take(&body))));
   put_line(e, "return used + 64;");
+  e->out = outer;
+  e->indent = 0;
+  put_line(
+    e, "/* Connects a step to what it works on; returns the bytes of working memory it needs. */");
+  put_line(e, "%.*s", STR_ARG(head));
+  put_open(e, "{");
+  buf_str(e->out, buf_take(&body));
   put_close(e, "}");
   put_blank(e);
 }

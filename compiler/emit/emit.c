@@ -22,7 +22,7 @@ static Plan *plan_role(Arena *a, const Graph *g, const EmitOptions *o, Role role
     pruned = pass_masks(a, pruned);
     pruned->outputs.n = 0;
   }
-  pruned = o->level >= FUSE_LOOPS ? pass_orders(a, pruned) : pruned;
+  pruned = pass_orders(a, pruned, o->level == FUSE_OFF);
   return plan_graph(a, pruned, o->level, o->tile);
 }
 
@@ -103,6 +103,13 @@ static void role_functions(Emit *e)
   bind_function(e);
 }
 
+static void random_keys(Emit *e)
+{
+  for (int i = 0; i < e->g->randoms; i++) {
+    put_line(e, "step.random[%d] = rank_random_key(s->seed, s->step, %d);", i, i);
+  }
+}
+
 static void call_function(Emit *e, const char *name)
 {
   bool loss = e->role == ROLE_EVALUATE;
@@ -115,6 +122,7 @@ static void call_function(Emit *e, const char *name)
   put_line(e, "struct %.*s_step step;", STR_ARG(e->prefix));
   put_line(e, "%.*s_bind(&step, s, b, threads, work);", STR_ARG(e->prefix));
   put_line(e, "step.out = out;");
+  random_keys(e);
   if (loss) {
     put_line(e, "*loss = 0;");
   }
@@ -209,7 +217,8 @@ static Str emit_evaluate_file(Arena *a, const Graph *g, const EmitOptions *o)
 static void train_call(Emit *e)
 {
   Str model = name_c(e->arena, e->g->model);
-  put_line(e, "rank_status %.*s_train_batch(rank_state *s, const rank_batch *b, const rank_step *o,",
+  put_line(e,
+    "rank_status %.*s_train_batch(rank_state *s, const rank_batch *b, const rank_step *o,",
     STR_ARG(model));
   put_line(e, "  double *loss, void *work)");
   put_open(e, "{");
@@ -217,9 +226,7 @@ static void train_call(Emit *e)
   put_line(e, "train_bind(&step, s, b, o->threads, work);");
   put_line(e, "step.state = s;");
   put_line(e, "step.hyper = hyper_at(s, o);");
-  for (int i = 0; i < e->g->randoms; i++) {
-    put_line(e, "step.random[%d] = rank_random_key(s->seed, s->step, %d);", i, i);
-  }
+  random_keys(e);
   put_line(e, "*loss = 0;");
   put_open(e, "if (b->n == 0) {");
   put_line(e, "return RANK_OK;");

@@ -99,7 +99,8 @@ static Str row_of(Emit *e, const Env *env, const Node *n)
   }
   Str root = root_name(e, ragged);
   if (e->p->padded && n->op == OP_INPUT) { /* lists come without padding */
-    return put_text(e, "%.*s_off[s] - %.*s_off[0] + %.*s", STR_ARG(root), STR_ARG(root), STR_ARG(l));
+    return put_text(
+      e, "%.*s_off[s] - %.*s_off[0] + %.*s", STR_ARG(root), STR_ARG(root), STR_ARG(l));
   }
   return l.n == 0 || str_eq(l, S("0")) ? put_text(e, "%.*s_row", STR_ARG(root))
                                        : put_text(e, "%.*s_row + %.*s", STR_ARG(root), STR_ARG(l));
@@ -127,12 +128,6 @@ static Str offset_of(Emit *e, const Env *env, const Node *n)
   return b.n == 0 ? S("0") : buf_take(&b);
 }
 
-static bool is_scalar_local(const Emit *e, const Node *n)
-{
-  const Value *v = &e->p->value[n->id];
-  return v->place == PLACE_LOCAL && v->layout.ragged < 0 && v->layout.width == 1;
-}
-
 /* The array's name; for another sample's value, the array of the whole batch. */
 static Str base_of(Emit *e, const Env *env, const Node *n)
 {
@@ -147,7 +142,7 @@ static Str base_of(Emit *e, const Env *env, const Node *n)
 Str place_of(Emit *e, const Env *env, const Node *n)
 {
   Str base = base_of(e, env, n);
-  if (is_scalar_local(e, n)) {
+  if (local_scalar(e, n)) {
     return base;
   }
   return put_text(e, "%.*s[%.*s]", STR_ARG(base), STR_ARG(offset_of(e, env, n)));
@@ -368,13 +363,16 @@ static Printed print_gather(Emit *e, const Env *env, const Node *n)
   for (int i = 0; i < e->pointers.n; i++) {
     const RowPointer *p = &e->pointers.data[i];
     if (p->table == n->leaf && str_eq(p->id, id)) {
-      return atom(put_text(e, "%.*s[%.*s]", STR_ARG(p->name), STR_ARG(b.n > 0 ? buf_take(&b) : S("0"))), false);
+      return atom(
+        put_text(e, "%.*s[%.*s]", STR_ARG(p->name), STR_ARG(b.n > 0 ? buf_take(&b) : S("0"))),
+        false);
     }
   }
   Buf at = {.arena = e->arena};
   buf_str(&at, l.width == 1 ? id : put_text(e, "(long)%.*s * %ld", STR_ARG(id), l.width));
   put_term(e, &at, buf_take(&b), 1);
-  return atom(put_text(e, "step->%.*s[%.*s]", STR_ARG(e->param_name[n->leaf]), STR_ARG(buf_take(&at))),
+  return atom(
+    put_text(e, "step->%.*s[%.*s]", STR_ARG(e->param_name[n->leaf]), STR_ARG(buf_take(&at))),
     false);
 }
 
@@ -393,9 +391,12 @@ static Printed print(Emit *e, const Env *env, const Node *n)
   switch ((int)n->op) {
   case OP_CONST:
     return (Printed){number_c(e, n->value), n->value < 0 ? PREC_UNARY : PREC_ATOM, false};
-  case OP_INDEX:
-    return (Printed){
-      put_text(e, "(rank_real)(%.*s)", STR_ARG(env->index[n->axes[0]])), PREC_UNARY, false};
+  case OP_INDEX: {
+    bool of_tile = n->axes[0] == AXIS_B && !env->absolute;
+    return (Printed){put_text(e, of_tile ? "(rank_real)(s0 + %.*s)" : "(rank_real)(%.*s)",
+                       STR_ARG(env->index[n->axes[0]])),
+      PREC_UNARY, false};
+  }
   case OP_SIZE:
     return print_size(e, n);
   case OP_RANDOM:

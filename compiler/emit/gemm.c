@@ -2,7 +2,10 @@
 
 #include "writer.h"
 
-#include <stdio.h>
+#include "../pass/reason.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct Shape {
   Str m, k; /* counts as text */
@@ -162,15 +165,39 @@ static Str done_of(Emit *e, const Stmt *s, const Env *env)
     e, "(%.*s, %.*s)", STR_ARG(first), STR_ARG(store_of(e, &after, s->then, s->node)));
 }
 
+static long whole(Str number)
+{
+  return number.n > 0 && number.s[0] >= '0' && number.s[0] <= '9' ? strtol(number.s, NULL, 10) : 0;
+}
+
+/* The ops of the epilogue, rectifiers by their own name. */
+static Str epilogue_text(Emit *e, const Stmt *s)
+{
+  Str all = fused_text(e->arena, e->p, s);
+  const char *at = all.n > 0 ? strstr(str_copy(e->arena, all).s, "< where") : NULL;
+  if (!at) {
+    return all;
+  }
+  const char *name = node_is_relu(s->then ? s->then : s->store) ? "relu" : "gate";
+  int before = (int)strlen(str_copy(e->arena, all).s) - (int)strlen(at);
+  return put_text(e, "%.*s%s%s", before, all.s, name, at + strlen("< where"));
+}
+
+/* What is multiplied, in which shape, what follows in the same kernel, and how much work that is. */
 static void describe(Emit *e, const Stmt *s, const Shape *h)
 {
   const Contract *c = &s->contract;
-  const Type t = s->node->type;
-  Str shape = type_print(e->g, t, e->arena);
-  put_line(e, "/* %.*s = %.*s x %.*s: %.*s x %ld, %.*s products each%s */", STR_ARG(shape),
-    STR_ARG(type_print(e->g, c->a->type, e->arena)),
-    STR_ARG(type_print(e->g, c->b->type, e->arena)), STR_ARG(h->m), h->n, STR_ARG(h->k),
-    s->store != s->node || s->then ? "; epilogue fused" : "");
+  int ragged = ragged_of(e, c->a);
+  Str rows = ragged < 0 ? S("samples")
+                        : put_text(e, "rows of %.*s",
+                            STR_ARG(e->g->axes.data[axis_root(e->g, ragged)].name));
+  Str m = c->rows_m && c->nm == 0 ? rows : h->m, k = c->rows_k && c->nk == 0 ? rows : h->k;
+  long flops = 2 * h->n * (whole(m) ? whole(m) : 1) * (whole(k) ? whole(k) : 1);
+  Str fused = epilogue_text(e, s);
+  bool counted = whole(m) && whole(k);
+  put_line(e, "/* [%.*s, %.*s] x [%.*s, %ld]%s%s%.*s; %ld flops%s */", STR_ARG(m), STR_ARG(k),
+    STR_ARG(k), h->n, c->rows_k ? ", summed over the batch" : "", fused.n > 0 ? ", then " : "",
+    STR_ARG(fused), flops, counted ? "" : " for each row");
 }
 
 static void by_blas(Emit *e, const Stmt *s, const Shape *h)
@@ -189,10 +216,9 @@ void contract_print(Emit *e, const Stmt *s)
 {
   const Contract *c = &s->contract;
   Shape h = shape_of(e, s);
-  Value *v = &e->p->value[s->store->id];
-  if (v->place == PLACE_LOCAL) {
-    long rows = v->layout.ragged < 0 ? 1 : axis_extent(e->g, v->layout.ragged);
-    put_line(e, "rank_real %.*s[%ld];", STR_ARG(v->name), rows * v->layout.width);
+  declare_local(e, s->store);
+  if (s->then) {
+    declare_local(e, s->then);
   }
   describe(e, s, &h);
   if (e->p->padded && s->flat) {
@@ -205,10 +231,9 @@ void contract_print(Emit *e, const Stmt *s)
   if (c->rows_k) {
     init = put_text(e, "rank_load(%.*s)", STR_ARG(pointer_to(e, &env, s->node, (Str){0})));
   }
-  put_line(e, "%s(%.*s, %ld, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s,",
+  put_line(e, "%s(%.*s, %ld, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s);",
     c->rows_k ? "RANK_GEMM_ROWS" : "RANK_GEMM", STR_ARG(h.m), h.n, STR_ARG(h.k), STR_ARG(h.a),
-    STR_ARG(h.a_m), STR_ARG(h.a_k), STR_ARG(h.b), STR_ARG(h.ldb));
-  put_line(e, "  %.*s, %.*s);", STR_ARG(init), STR_ARG(done));
+    STR_ARG(h.a_m), STR_ARG(h.a_k), STR_ARG(h.b), STR_ARG(h.ldb), STR_ARG(init), STR_ARG(done));
   zero_padding(e, s, s->store);
 }
 

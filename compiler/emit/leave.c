@@ -9,7 +9,7 @@ void output_print(Emit *e, const Stmt *s)
   Env env = env_new(e);
   const Node *n = s->node;
   short axes[MAX_AXES];
-  int count = loop_axes(&env, n->type, axes);
+  int count = loop_axes(&env, e->g->outputs.data[s->index].type, axes);
   long size = 1;
   bool ragged = false;
   for (int i = 0; i < count; i++) {

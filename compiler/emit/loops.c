@@ -186,10 +186,11 @@ void loops_open(Emit *e, Env *env, int count, const short *axes, const Node *n)
 
 /* ---- locals and padding ---- */
 
+/* A C variable: not an array, though it be of one element along an axis. */
 bool local_scalar(const Emit *e, const Node *n)
 {
-  const Value *v = &e->p->value[n->id];
-  return v->place == PLACE_LOCAL && v->layout.ragged < 0 && v->layout.width == 1;
+  return e->p->value[n->id].place == PLACE_LOCAL &&
+         n->type.n == (type_has(n->type, AXIS_B) ? 1 : 0);
 }
 
 void declare_local(Emit *e, const Node *n)

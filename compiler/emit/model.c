@@ -28,7 +28,7 @@ void outputs_with_metrics(Graph *g)
       }
       if (!there) {
         Str name = arg->name.n > 0 ? arg->name : str_format(g->arena, "metric.%d.%d", i, j);
-        *VEC_PUSH(g->arena, &g->outputs) = (Output){.name = name, .node = arg};
+        *VEC_PUSH(g->arena, &g->outputs) = (Output){.name = name, .node = arg, .type = arg->type};
       }
     }
   }
@@ -126,9 +126,9 @@ static void outputs(Text *t, const Graph *g, int visible)
     const Output *o = &g->outputs.data[i];
     long shape[MAX_AXES], width = 1;
     int n = 0;
-    for (int j = 0; j < o->node->type.n; j++) {
-      if (o->node->type.axis[j] != AXIS_B) {
-        shape[n] = axis_extent(g, o->node->type.axis[j]);
+    for (int j = 0; j < o->type.n; j++) {
+      if (o->type.axis[j] != AXIS_B) {
+        shape[n] = axis_extent(g, o->type.axis[j]);
         width *= shape[n++];
       }
     }

@@ -19,8 +19,8 @@ static const char *const reserved[] = {"auto", "break", "case", "char", "const",
   "s", "s0", "n", "row", "col", "sum", "state", "batch", "loss", "out", "work", "main", "exp",
   "log", "y0", "y1", "yn", "j0", "j1", "jn", "gamma", "index", "signal", "linux", "unix", "to",
   "at", "grad", "b", "slots", "threads", "totals", "prepared", "ready", "tiles", "hyper", "random",
-  "most", "TILE", "SLOTS", "self", "arrays", "of_inputs", "of_batch", "inputs_used", "dims_used",
-  NULL};
+  "most", "each", "i", "j", "k", "g", "id", "rows", "soon", "TILE", "SLOTS", "self", "arrays",
+  "of_inputs", "of_batch", "inputs_used", "dims_used", NULL};
 
 static bool is_reserved(Str s)
 {
@@ -246,7 +246,8 @@ static Str invent(Naming *m, const Node *n)
   if (v->place == PLACE_SLOT && m->grad[n->id] > 0) {
     return str_format(a, "grad.%.*s.part", STR_ARG(g->params.data[m->grad[n->id] - 1].name));
   }
-  if (param && v->place != PLACE_SLOT && !is_product_sum(n) && !ends_sum(m, n)) {
+  bool weights = v->place == PLACE_TOTAL || n->op == OP_ADD || n->op == OP_SUB;
+  if (param && weights && v->place != PLACE_SLOT && !is_product_sum(n) && !ends_sum(m, n)) {
     return worded(m, g->params.data[param->leaf].name, n);
   }
   if (layer.n > 0 && is_product_sum(n)) {
@@ -326,6 +327,13 @@ void names_make(Emit *e, Plan *p)
     Value *v = &p->value[i];
     if (v->name.n == 0 && plan_stored(p, g->nodes.data[i])) {
       v->name = claim(e, name_c(e->arena, invent(&m, g->nodes.data[i])));
+    }
+  }
+  for (int k = 0; e->role == ROLE_TRAIN && k <= g->train.optimizer.nstates; k++) {
+    if (k == 0) {
+      e->own_name = claim(e, S("w"));
+    } else {
+      e->state_name[k - 1] = claim(e, name_c(e->arena, g->train.optimizer.state_name[k - 1]));
     }
   }
   for (int i = 0; i < p->packs.n; i++) {

@@ -84,8 +84,8 @@ static void reduce_scalar(Emit *e, const Stmt *s, Env *env, const Split *p)
   if (trivial) {
     accumulate(e, n->op, target_of(e, env, n), value);
   } else if (n->op == OP_MAX) {
-    put_line(e, "%.*s = %.*s > %.*s ? %.*s : %.*s;", STR_ARG(acc), STR_ARG(value), STR_ARG(acc),
-      STR_ARG(value), STR_ARG(acc));
+    put_line(e, "const rank_real each = %.*s;", STR_ARG(value));
+    put_line(e, "%.*s = each > %.*s ? each : %.*s;", STR_ARG(acc), STR_ARG(acc), STR_ARG(acc));
   } else {
     accumulate(e, n->op, acc, value);
   }

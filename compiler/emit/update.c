@@ -8,9 +8,17 @@
 
 #include "../ir/ops.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_CONSTANTS = 32 };
+
+typedef struct Shared {
+  const Node *node;
+  int uses;
+  Str name; /* once it stands in a variable */
+} Shared;
 
 typedef struct Update {
   Emit *e;
@@ -18,6 +26,8 @@ typedef struct Update {
   bool once; /* printing what is computed once per step, in double */
   int n;
   const Node *constant[MOST_CONSTANTS];
+  bool inverse[MOST_CONSTANTS]; /* 1 / it: dividing by what does not vary is multiplying */
+  VEC(Shared) shared;           /* what is computed once per step, node by node */
 } Update;
 
 static bool varies(const Node *n)
@@ -38,13 +48,14 @@ static Str state_name(Update *u, int k)
   return name_c(u->e->arena, u->o->state_name[k]);
 }
 
-static Str constant_name(Update *u, const Node *n)
+static Str constant_name(Update *u, const Node *n, bool inverse)
 {
   int i = 0;
-  while (i < u->n && u->constant[i] != n) {
+  while (i < u->n && (u->constant[i] != n || u->inverse[i] != inverse)) {
     i++;
   }
   if (i == u->n && u->n < MOST_CONSTANTS) {
+    u->inverse[i] = inverse;
     u->constant[u->n++] = n;
   }
   return put_text(u->e, "h->c%d", i);
@@ -68,14 +79,34 @@ static Str print_var(Update *u, int var)
   }
 }
 
-static Str print(Update *u, const Node *n);
+/* ---- expressions ---- */
 
-static Str print_op(Update *u, const Node *n)
+static Str print(Update *u, const Node *n, int outer);
+
+/* As C's operators bind: 0 anything, 1 sums, 2 products, 3 operands. */
+static int strength(Op op)
 {
+  return op == OP_ADD || op == OP_SUB ? 1 : op == OP_MUL || op == OP_DIV ? 2 : op == OP_NEG ? 3 : 4;
+}
+
+static Str bracketed(Update *u, Str text, int own, int outer)
+{
+  return own < outer ? put_text(u->e, "(%.*s)", STR_ARG(text)) : text;
+}
+
+static Str print_op(Update *u, const Node *n, int outer)
+{
+  int own = strength(n->op);
+  if (!u->once && n->op == OP_DIV && !varies(n->in[1])) {
+    Str text = put_text(u->e, "%.*s * %.*s", STR_ARG(print(u, n->in[0], 2)),
+      STR_ARG(constant_name(u, n->in[1], true)));
+    return bracketed(u, text, own, outer);
+  }
   Buf b = {.arena = u->e->arena};
   for (const char *p = op_rows[n->op].c; *p; p++) {
     if (*p == '%') {
-      buf_str(&b, print(u, n->in[*++p - '0']));
+      int k = *++p - '0';
+      buf_str(&b, print(u, n->in[k], own == 4 ? 0 : own + (k == 1 || own == 3)));
     } else if (u->once && strncmp(p, "rank_", 5) == 0) {
       buf_str(&b, S("rank_d_"));
       p += 4;
@@ -83,35 +114,54 @@ static Str print_op(Update *u, const Node *n)
       buf_str(&b, (Str){p, 1});
     }
   }
-  return put_text(u->e, op_rows[n->op].c[0] == 'r' ? "%.*s" : "(%.*s)", STR_ARG(buf_take(&b)));
+  return bracketed(u, buf_take(&b), own, outer);
 }
 
-static Str print(Update *u, const Node *n)
+/* The shortest text that reads back as the same double. */
+static Str double_text(Arena *a, double x)
+{
+  Str s = {0};
+  if (fabs(x) < 1e9 && x == floor(x)) {
+    return str_format(a, "%.0f", x);
+  }
+  for (int digits = 1; digits <= 17; digits++) {
+    s = str_format(a, "%.*g", digits, x);
+    if (strtod(s.s, NULL) == x) {
+      break;
+    }
+  }
+  return s;
+}
+
+static Str print(Update *u, const Node *n, int outer)
 {
   for (int k = 0; k < u->o->nstates && !u->once; k++) {
     if (n == u->o->new_state[k] && n->op != OP_VAR) {
       return put_text(u->e, "%.*s1", STR_ARG(state_name(u, k)));
     }
   }
+  for (int i = 0; i < u->shared.n && u->once; i++) {
+    if (u->shared.data[i].node == n && u->shared.data[i].name.n > 0) {
+      return u->shared.data[i].name;
+    }
+  }
   if (n->op == OP_CONST) {
-    return u->once ? str_format(u->e->arena, "%.17g", n->value) : number_c(u->e, n->value);
+    Str text = u->once ? double_text(u->e->arena, n->value) : number_c(u->e, n->value);
+    return bracketed(u, text, n->value < 0 ? 3 : 4, outer);
   }
   if (n->op == OP_VAR) {
     return print_var(u, n->leaf);
   }
-  if (!u->once && !varies(n)) {
-    return constant_name(u, n);
-  }
-  return print_op(u, n);
+  return !u->once && !varies(n) ? constant_name(u, n, false) : print_op(u, n, outer);
 }
 
 /* Without the name for itself: what a new state is. */
 static Str print_state(Update *u, int k)
 {
   const Node *n = u->o->new_state[k];
-  return n->op == OP_CONST || n->op == OP_VAR ? print(u, n)
-         : varies(n)                          ? print_op(u, n)
-                                              : constant_name(u, n);
+  return n->op == OP_CONST || n->op == OP_VAR ? print(u, n, 0)
+         : varies(n)                          ? print_op(u, n, 0)
+                                              : constant_name(u, n, false);
 }
 
 static bool reads(const Node *n, const Node *wanted)
@@ -177,13 +227,44 @@ static void update_one(Update *u)
     put_line(e, "g += l2 * w0;");
   }
   print_states(u);
-  put_line(e, "*w = %.*s;", STR_ARG(print(u, o->new_w)));
+  put_line(e, "*w = %.*s;", STR_ARG(print(u, o->new_w, 0)));
   for (int k = 0; k < o->nstates; k++) {
     put_line(e, "*%.*s = %.*s1;", STR_ARG(state_name(u, k)), STR_ARG(state_name(u, k)));
   }
-  put_line(e, "(void)h;");
+  if (u->n == 0 && o->clip_norm <= 0) {
+    put_line(e, "(void)h;");
+  }
   put_close(e, "}");
   put_blank(e);
+}
+
+/* ---- once per step ---- */
+
+static void count_uses(Update *u, const Node *n)
+{
+  for (int i = 0; i < u->shared.n; i++) {
+    if (u->shared.data[i].node == n) {
+      u->shared.data[i].uses++;
+      return;
+    }
+  }
+  for (int i = 0; i < n->nin; i++) {
+    count_uses(u, n->in[i]);
+  }
+  *VEC_PUSH(u->e->arena, &u->shared) = (Shared){.node = n, .uses = 1}; /* behind its operands */
+}
+
+/* Variables for what is used more than once, from `from` on: operands stand before their users. */
+static void declare_shared(Update *u, int from)
+{
+  for (int i = from; i < u->shared.n; i++) {
+    Shared *x = &u->shared.data[i];
+    if (x->uses > 1 && x->node->nin > 0) {
+      Str text = print(u, x->node, 0);
+      x->name = put_text(u->e, "x%d", i);
+      put_line(u->e, "const double %.*s = %.*s;", STR_ARG(x->name), STR_ARG(text));
+    }
+  }
 }
 
 static void hyper_fill(Update *u)
@@ -193,12 +274,25 @@ static void hyper_fill(Update *u)
   put_line(e, "static struct hyper hyper_at(const rank_state *s, const rank_step *o)");
   put_open(e, "{");
   put_line(e, "const double t = (double)(s->step + 1), steps = (double)o->steps;");
-  put_line(e, "const double lr = o->lr%.*s;",
-    STR_ARG(u->o->schedule ? put_text(e, " * (%.*s)", STR_ARG(print(u, u->o->schedule))) : S("")));
+  if (u->o->schedule) {
+    count_uses(u, u->o->schedule);
+    declare_shared(u, 0);
+    put_line(e, "const double lr = o->lr * %.*s;", STR_ARG(print(u, u->o->schedule, 3)));
+  } else {
+    put_line(e, "const double lr = o->lr;");
+  }
+  int from = u->shared.n;
+  for (int i = 0; i < u->n; i++) {
+    count_uses(u, u->constant[i]);
+  }
+  declare_shared(u, from);
   put_line(
     e, "struct hyper h = {.lr = (rank_real)lr, .t = (rank_real)t, .steps = (rank_real)steps};");
   for (int i = 0; i < u->n; i++) {
-    put_line(e, "h.c%d = (rank_real)%.*s;", i, STR_ARG(print(u, u->constant[i])));
+    Str text = print(u, u->constant[i], u->inverse[i] ? 3 : 0);
+    put_line(e,
+      u->inverse[i] ? "h.c%d = (rank_real)(1 / (double)%.*s);" : "h.c%d = (rank_real)(%.*s);", i,
+      STR_ARG(text));
   }
   put_line(e, "h.clip = 1;");
   put_line(e, "return h;");
@@ -220,7 +314,8 @@ void hyper_struct(Emit *e)
   put_open(e, "struct hyper {");
   put_line(e, "rank_real lr, t, steps, clip;");
   for (int i = 0; i < u.n; i++) {
-    put_line(e, "rank_real c%d;", i);
+    put_line(e, "rank_real c%d; /* %s%.*s */", i, u.inverse[i] ? "1 / " : "",
+      STR_ARG(print(&u, u.constant[i], u.inverse[i] ? 3 : 0)));
   }
   put_close(e, "};");
   put_blank(e);

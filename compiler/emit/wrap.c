@@ -10,7 +10,13 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { MOST_DEPTH = 40, MOST_STATES = 60000, OVERFULL = 1000000, FIRST_BREAK = 15 };
+enum {
+  MOST_DEPTH = 120,
+  MOST_STATES = 120000,
+  TIRED = 50000,
+  OVERFULL = 1000000,
+  FIRST_BREAK = 15
+};
 
 typedef struct Bracket {
   short indent, last_space, question, variable;
@@ -39,7 +45,7 @@ typedef struct Wrap {
   int n, indent;
   int order;
   VEC(Step *) heap;
-  Step **seen;
+  Step **seen, **seen_heads;
 } Wrap;
 
 static short most(int x, int y)
@@ -276,23 +282,39 @@ static size_t state_bytes(const State *s)
   return offsetof(State, stack) + sizeof(Bracket) * (size_t)(s->depth + 1);
 }
 
-static bool first_visit(Wrap *w, Step *step)
+static bool add_seen(Step **table, Step *step, size_t n, bool whole)
 {
-  size_t n = state_bytes(&step->state);
   const unsigned char *p = (const unsigned char *)&step->state;
   unsigned h = 2166136261u;
   for (size_t i = 0; i < n; i++) {
     h = (h ^ p[i]) * 16777619u;
   }
   for (unsigned i = h % (2 * MOST_STATES);; i = (i + 1) % (2 * MOST_STATES)) {
-    if (!w->seen[i]) {
-      w->seen[i] = step;
+    if (!table[i]) {
+      table[i] = step;
       return true;
     }
-    if (state_bytes(&w->seen[i]->state) == n && memcmp(&w->seen[i]->state, p, n) == 0) {
+    if ((!whole || state_bytes(&table[i]->state) == n) && memcmp(&table[i]->state, p, n) == 0) {
       return false;
     }
   }
+}
+
+/* After too many states only the column still tells them apart. */
+static bool first_visit(Wrap *w, Step *step)
+{
+  bool new_head = add_seen(w->seen_heads, step, offsetof(State, depth), false);
+  return w->order > TIRED ? new_head : add_seen(w->seen, step, state_bytes(&step->state), true);
+}
+
+/* With room for the brackets that one token may open, not for all. */
+static Step *step_copy(Wrap *w, const Step *from)
+{
+  size_t used = offsetof(Step, state) + state_bytes(&from->state);
+  size_t room = used + sizeof(Bracket) * (MOST_FAKE + 2);
+  Step *step = arena_alloc(&w->arena, 1, _Alignof(Step), room < sizeof(Step) ? room : sizeof(Step));
+  memcpy(step, from, used);
+  return step;
 }
 
 static void follow(Wrap *w, const Step *from, bool newline)
@@ -300,8 +322,7 @@ static void follow(Wrap *w, const Step *from, bool newline)
   if (newline ? !can_break(w, &from->state) : must_break(w, &from->state)) {
     return;
   }
-  Step *step = ARENA_NEW(&w->arena, Step);
-  *step = *from;
+  Step *step = step_copy(w, from);
   step->from = from;
   step->newline = newline;
   step->token = from->state.next;
@@ -347,6 +368,7 @@ void wrap_line(Arena scratch, Buf *out, int indent, Str line)
     w.t = tokens.list.data;
     w.n = tokens.list.n;
     w.seen = ARENA_ARRAY(&w.arena, Step *, 2 * MOST_STATES);
+    w.seen_heads = ARENA_ARRAY(&w.arena, Step *, 2 * MOST_STATES);
     end = shortest(&w);
   }
   buf_format(out, "%*s", indent, "");

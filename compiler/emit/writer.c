@@ -101,6 +101,9 @@ Str number_c(const Emit *e, double x)
                            : "(rank_real)-INFINITY");
   }
   char s[64];
+  if (fabs(x) < 1e6 && x == floor(x)) {
+    return str_format(e->arena, "%.1f%s", x, suffix);
+  }
   for (int digits = 1; digits <= 17; digits++) { /* the shortest text that reads back the same */
     snprintf(s, sizeof s, "%.*g", digits, x);
     double back = strtod(s, NULL);

@@ -28,16 +28,17 @@ typedef struct Emit {
   Str prefix; /* of static functions: "train" */
   Buf *out;
   int indent;
-  bool *used;      /* by node: read or written in the function being printed */
-  bool *written;   /* by node: written in it */
-  bool *pack_used, *pack_written; /* by pack */
-  bool *prepared;  /* by node: the same in every call, see totals.c */
-  bool *axis_used; /* by ragged root axis: its offsets are needed */
-  Str *axis_name;  /* by root axis: X of X_off, X_row, X_len */
-  Str *param_name; /* by parameter */
-  VEC(Str) taken;  /* names in use */
+  bool *used;                           /* by node: read or written in the function being printed */
+  bool *written;                        /* by node: written in it */
+  bool *pack_used, *pack_written;       /* by pack */
+  bool *prepared;                       /* by node: the same in every call, see totals.c */
+  bool *axis_used;                      /* by ragged root axis: its offsets are needed */
+  Str *axis_name;                       /* by root axis: X of X_off, X_row, X_len */
+  Str *param_name;                      /* by parameter */
+  Str own_name, state_name[MAX_STATES]; /* of a parameter and its state while it is updated */
+  VEC(Str) taken;                       /* names in use */
   VEC(RowPointer) pointers;
-  int line;        /* of the model, last quoted in a comment */
+  int line; /* of the model, last quoted in a comment */
 } Emit;
 
 /* How axes are indexed at a place in the code. */
@@ -70,12 +71,12 @@ bool node_is_relu(const Node *n); /* where(0 < x, x, 0) */
 Env env_new(Emit *e);
 Env env_copy(Emit *e, const Env *env);
 Str expr(Emit *e, const Env *env, const Node *n);
-Str id_expr(Emit *e, const Env *env, const Node *n);  /* the same for ids: an int32_t */
-Str place_of(Emit *e, const Env *env, const Node *n); /* of a stored value: h[s * 32 + d] */
-Str target_of(Emit *e, const Env *env, const Node *n); /* the same, to be written */
+Str id_expr(Emit *e, const Env *env, const Node *n);         /* the same for ids: an int32_t */
+Str place_of(Emit *e, const Env *env, const Node *n);        /* of a stored value: h[s * 32 + d] */
+Str target_of(Emit *e, const Env *env, const Node *n);       /* the same, to be written */
 Env through_view(Emit *e, const Env *env, const Node *view); /* as the view's operand needs it */
-void put_term(Emit *e, Buf *b, Str x, long k); /* adds x * k to a sum */
-Str times_text(Emit *e, Str x, long k);        /* x * k */
+void put_term(Emit *e, Buf *b, Str x, long k);               /* adds x * k to a sum */
+Str times_text(Emit *e, Str x, long k);                      /* x * k */
 Str pointer_to(
   Emit *e, const Env *env, const Node *n, Str more); /* &...: element of a view or value */
 Str row_count(Emit *e, int ragged); /* rows of the tile: n, or X_off[n] - X_off[0] */
@@ -111,13 +112,20 @@ void contract_print(Emit *e, const Stmt *s);
 void pack_print(Emit *e, const Pack *k);
 
 /* totals.c */
-void totals_find(Emit *e);                          /* fills e->prepared */
-bool totals_any(const Emit *e, bool prepared);      /* whether a step has such totals or packs */
+void totals_find(Emit *e);                           /* fills e->prepared */
+bool totals_any(const Emit *e, bool prepared);       /* whether a step has such totals or packs */
 const char *totals_of(const Emit *e, const Node *n); /* the struct that a total is in */
 void totals_function(Emit *e, int phase);
 
-/* tile.c */
+/* structs.c */
+bool has_memory(const Emit *e, const Node *n, Place place); /* of its own, at that place */
+bool any_in(const Emit *e, Place place);
+bool is_list_axis(const Graph *g, int axis); /* a root ragged axis, with its lists' offsets */
 void tile_structs(Emit *e);
+
+/* tile.c */
+/* A function's head promises more than every body needs: `(void)x` for what is left. */
+void mention_unused(Emit *e, const char *head, Str body);
 void tile_functions(Emit *e);
 void profile_start(Emit *e); /* with a clock between groups: reads it, and adds to a group */
 void profile_group(Emit *e, int group);

@@ -213,6 +213,35 @@ static void check_overrides(Checker *c)
   }
 }
 
+static bool has_lengths(const Graph *g, int root)
+{
+  for (int i = 0; i < g->inputs.n; i++) {
+    if (type_has(g->inputs.data[i].type, root)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* A param over a list has its greatest length; values of samples need the lengths that inputs have. */
+static void check_lists(Checker *c)
+{
+  for (int i = 0; i < c->g->nodes.n; i++) {
+    const Node *n = c->g->nodes.data[i];
+    bool samples = n->type.n > 0 && c->g->axes.data[n->type.axis[0]].kind == AXIS_BATCH;
+    for (int k = 0; k < n->type.n + n->naxes; k++) {
+      int axis = k < n->type.n ? n->type.axis[k] : n->axes[k - n->type.n];
+      bool sized = k < n->type.n || n->op == OP_SIZE;
+      if (samples && sized && c->g->axes.data[axis].kind == AXIS_RAGGED &&
+          !has_lengths(c->g, axis_root(c->g, axis))) {
+        fail(c, n->loc, "no input has the axis '%.*s' and says how long its lists are",
+          STR_ARG(c->g->axes.data[axis].name));
+        return;
+      }
+    }
+  }
+}
+
 Graph *front_compile(Arena *a, const Source *source, const FrontOptions *o, Diags *d)
 {
   int errors = d->errors;
@@ -240,6 +269,7 @@ Graph *front_compile(Arena *a, const Source *source, const FrontOptions *o, Diag
   }
   if (d->errors == errors) {
     check_finish(&c);
+    check_lists(&c);
   }
   return d->errors == errors ? g : NULL;
 }

@@ -79,7 +79,7 @@ void check_output(Checker *c, const Stmt *s)
   if (s->expr) {
     adopt_name(c, n, s->name);
   }
-  *VEC_PUSH(c->a, &c->g->outputs) = (Output){s->name, n, s->name_loc};
+  *VEC_PUSH(c->a, &c->g->outputs) = (Output){s->name, n, n->type, s->name_loc};
 }
 
 typedef struct MetricRow {

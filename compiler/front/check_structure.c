@@ -57,13 +57,18 @@ static Value check_random(Checker *c, const Expr *e, int n, const short *axes)
   if (!next_site(c, e, &site)) {
     return error_value;
   }
-  bool batch = false;
+  bool batch = false, lists = false, others = false;
   for (int i = 0; i < n; i++) {
     batch = batch || c->g->axes.data[axes[i]].kind == AXIS_BATCH;
+    lists = lists || c->g->axes.data[axes[i]].kind == AXIS_RAGGED;
+    others = others || (c->g->axes.data[axes[i]].kind == AXIS_BATCH && axes[i] != AXIS_B);
     if (type_has(t, axes[i])) {
       return fail(c, e->loc, "axis '%.*s' comes twice", STR_ARG(name_of(c, axes[i])));
     }
     t.axis[t.n++] = axes[i];
+  }
+  if (lists && others) {
+    return fail(c, e->loc, "a random list is one sample's; other samples do not see it");
   }
   if (!batch) {
     if (t.n == MAX_AXES) {

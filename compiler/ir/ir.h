@@ -121,6 +121,7 @@ typedef struct Param {
 typedef struct Output {
   Str name;
   Node *node;
+  Type type; /* as the model says it; passes may find that the node needs fewer axes */
   Loc loc;
 } Output;
 

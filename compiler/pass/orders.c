@@ -57,14 +57,29 @@ static Node *better(Graph *g, const Node *n, const Node *a, Node *b)
   return reorder(&o, b);
 }
 
+static bool has_list(const Graph *g, const Node *x)
+{
+  for (int i = 0; i < x->type.n; i++) {
+    if (g->axes.data[x->type.axis[i]].kind == AXIS_RAGGED) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /* Vectors of a kernel read whole rows, rounded up, of what has the innermost axis of its result. Rows of
- * an input are the caller's, not rounded up: they are copied. */
-static Node *padded_input(Graph *g, Node **copies, const Node *n, Node *x)
+ * an input are the caller's, not rounded up: they are copied. So are lists where op-by-op code wants them
+ * padded. */
+static Node *padded_input(Graph *g, Node **copies, const Node *n, Node *x, bool padded)
 {
   enum { WIDEST = 16 };
   int last = n->type.n > 0 ? n->type.axis[n->type.n - 1] : -1;
-  if (x->op != OP_INPUT || x->type.kind == KIND_ID || last < 0 || !type_has(x->type, last) ||
-      g->axes.data[last].kind != AXIS_PLAIN || g->axes.data[last].extent % WIDEST == 0) {
+  if (x->op != OP_INPUT || x->type.kind == KIND_ID) {
+    return NULL;
+  }
+  bool whole = last < 0 || !type_has(x->type, last) || g->axes.data[last].kind != AXIS_PLAIN ||
+               g->axes.data[last].extent % WIDEST == 0;
+  if (whole && !(padded && has_list(g, x))) {
     return NULL;
   }
   if (!copies[x->leaf]) {
@@ -74,7 +89,7 @@ static Node *padded_input(Graph *g, Node **copies, const Node *n, Node *x)
   return copies[x->leaf];
 }
 
-Graph *pass_orders(Arena *a, const Graph *old)
+Graph *pass_orders(Arena *a, const Graph *old, bool padded)
 {
   Graph *g = graph_shell(a, old);
   Node **map = ARENA_ARRAY(a, Node *, old->nodes.n + 1);
@@ -87,13 +102,16 @@ Graph *pass_orders(Arena *a, const Graph *old)
     }
     if (n->op == OP_SUM && in[0]->op == OP_MUL) {
       for (int k = 0; k < 2; k++) {
-        Node *b = better(g, n, in[0]->in[1 - k], in[0]->in[k]);
-        b = b ? b : padded_input(g, copies, n, in[0]->in[k]);
+        Node *b = padded ? NULL : better(g, n, in[0]->in[1 - k], in[0]->in[k]);
+        bool weights = b != NULL;
+        b = b ? b : padded_input(g, copies, n, in[0]->in[k], padded);
         if (b) {
-          in[0] = k == 0 ? build_op2(g, OP_MUL, b, in[0]->in[1])
-                         : build_op2(g, OP_MUL, in[0]->in[0], b);
+          in[0] =
+            k == 0 ? build_op2(g, OP_MUL, b, in[0]->in[1]) : build_op2(g, OP_MUL, in[0]->in[0], b);
           in[0]->loc = n->loc;
-          break;
+          if (weights) {
+            break;
+          }
         }
       }
     }

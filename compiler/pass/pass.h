@@ -24,7 +24,7 @@ Graph *pass_masks(Arena *a, const Graph *g);
 
 /* Folded weights in the order that their contraction reads them. For planning: what it makes cannot be
  * printed. */
-Graph *pass_orders(Arena *a, const Graph *g);
+Graph *pass_orders(Arena *a, const Graph *g, bool padded);
 
 /* What one role of the program needs. training() becomes a number, and with it dropout a decision. */
 typedef enum PruneFor {

@@ -247,7 +247,7 @@ static void place_roots(Planner *pl)
   const Graph *g = p->g;
   for (int i = 0; i < g->outputs.n; i++) {
     const Node *n = g->outputs.data[i].node;
-    demand(pl, n, size_of(g, n->type));
+    demand(pl, n, size_of(g, g->outputs.data[i].type));
     p->value[n->id].uses++;
     add_stmt(pl, (Stmt){.kind = STMT_OUTPUT,
                    .node = n,
@@ -260,6 +260,7 @@ static void place_roots(Planner *pl)
     const Node *n = g->grads.data[i].node;
     p->value[n->id].uses++;
     if (n->op != OP_SCATTER) {
+      force(pl, n); /* computed before any parameter moves */
       demand(pl, n, size_of(g, g->params.data[g->grads.data[i].param].type));
       continue;
     }
@@ -360,6 +361,13 @@ static void find_packs(Planner *pl)
   }
 }
 
+/* n, or a copy of it when it is a leaf or a view of one, which would be read in place. */
+static Node *kept(Graph *g, Node *n)
+{
+  const Node *source = plan_source(n);
+  return op_rows[source->op].class == CLASS_LEAF ? build_op2(g, OP_ADD, n, build_const(g, 0)) : n;
+}
+
 Plan *plan_graph(Arena *a, Graph *g, FuseLevel level, int tile)
 {
   Plan *p = ARENA_NEW(a, Plan);
@@ -370,9 +378,14 @@ Plan *plan_graph(Arena *a, Graph *g, FuseLevel level, int tile)
     .epilogues = level >= FUSE_ALL,
     .tile = tile,
     .phases = 1};
+  for (int i = 0; i < g->grads.n; i++) {
+    g->grads.data[i].node = kept(g, g->grads.data[i].node);
+  }
   if (g->loss) {
     short b = AXIS_B;
-    p->loss = type_has(g->loss->type, AXIS_B) ? build_reduce(g, OP_SUM, g->loss, 1, &b) : g->loss;
+    bool each = type_has(g->loss->type, AXIS_B);
+    g->loss = each ? g->loss : kept(g, g->loss);
+    p->loss = each ? build_reduce(g, OP_SUM, g->loss, 1, &b) : g->loss;
   }
   p->value = ARENA_ARRAY(a, Value, g->nodes.n + 1);
   Planner pl = {a, p, ARENA_ARRAY(a, bool, g->nodes.n + 1), ARENA_ARRAY(a, int, g->nodes.n + 1)};

@@ -54,15 +54,15 @@ typedef struct Value {
   Place place;
   Layout layout;
   bool shared; /* PLACE_BATCH because a later phase or another sample reads it */
-  int stmt; /* that computes it, or -1 */
-  Str name; /* in C */
+  int stmt;    /* that computes it, or -1 */
+  Str name;    /* in C */
 } Value;
 
 /* A contraction as a matrix product: C[m][n] = sum over k of A[m][k] B[k][n]. */
 typedef struct Contract {
   const Node *a, *b;
   int n;      /* the axis along which vectors run */
-  int nn;              /* how many of the result's last axes, n the last, it runs through as one; more
+  int nn;     /* how many of the result's last axes, n the last, it runs through as one; more
                         * than 1: packed */
   int nm, nk; /* the other axes of the result (row axes left out when flat), the summed ones */
   short m[MAX_AXES], k[MAX_AXES];
@@ -93,8 +93,9 @@ typedef struct Stmt {
   StmtKind kind;
   const Node *node;  /* what is computed */
   const Node *store; /* what is stored: node, or the last of its epilogue */
-  const Node *then;  /* contraction: also computed from what was stored, in the same kernel; or NULL */
-  int index;         /* output; scatter: operand pair */
+  const Node
+    *then;   /* contraction: also computed from what was stored, in the same kernel; or NULL */
+  int index; /* output; scatter: operand pair */
   Scope scope;
   int phase;
   bool flat; /* over all rows of the tile at once, not within one sample's turn */

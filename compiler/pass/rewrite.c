@@ -204,7 +204,8 @@ typedef struct Group {
 
 static Node *contract(const Rewriter *w, Node *weight, Node *x, const Term *t)
 {
-  return build_reduce(w->g, OP_SUM, build_op2(w->g, OP_MUL, weight, x), t->naxes, t->axes);
+  Node *product = build_op2(w->g, OP_MUL, weight, x);
+  return t->naxes > 0 ? build_reduce(w->g, OP_SUM, product, t->naxes, t->axes) : product;
 }
 
 static void add_term(const Rewriter *w, Group *group, const Term *t, int shared, bool fold)
@@ -222,7 +223,8 @@ static void add_term(const Rewriter *w, Group *group, const Term *t, int shared,
 }
 
 /* The contraction of every term that shares the varying factors of term i. */
-static Node *contract_group(const Rewriter *w, const Terms *all, const int *shared, int i, bool *done)
+static Node *contract_group(
+  const Rewriter *w, const Terms *all, const int *shared, int i, bool *done)
 {
   const Term *first = &all->term[i];
   int n = shared[i] > 0 ? shared[i] : first->n;
@@ -327,7 +329,8 @@ static const Rule rewrite_rules[] = {
     .why = "a sum over pairs that is a product of sums is computed as one"},
   {.function = rule_distribute,
     .op = OP_SUM,
-    .why = "a contraction over concatenated pieces is one of each, shared where they share factors"},
+    .why =
+      "a contraction over concatenated pieces is one of each, shared where they share factors"},
   {.pattern = "log(sigmoid(x))",
     .result = "-softplus(-x)",
     .op = OP_COUNT,

@@ -80,6 +80,20 @@ static Node *rename_reduce(const Rewriter *w, const Node *n, int npairs, const s
   return build_reduce(w->g, n->op, broad_rename(w->g, n->in[0], count, all), n->naxes, axes);
 }
 
+/* Whether the renaming would give lists of x to other samples: they are as long as B's say. */
+static bool moves_lists(const Graph *g, const Node *x, int npairs, const short *pairs)
+{
+  bool lists = false, moves = false;
+  for (int i = 0; i < x->type.n; i++) {
+    lists |= g->axes.data[x->type.axis[i]].kind == AXIS_RAGGED;
+  }
+  for (int i = 0; i < npairs; i++) {
+    bool of_samples = pairs[2 * i] == AXIS_B || pairs[2 * i + 1] == AXIS_B;
+    moves |= of_samples && type_has(x->type, pairs[2 * i]);
+  }
+  return lists && moves;
+}
+
 /* A node like n with batch axes renamed in its operands instead of in itself; NULL: not possible. */
 static Node *rename_inside(const Rewriter *w, const Node *n, int npairs, const short *pairs)
 {
@@ -87,6 +101,11 @@ static Node *rename_inside(const Rewriter *w, const Node *n, int npairs, const s
   Node **in = n->nin <= 4 ? few : ARENA_ARRAY(w->g->arena, Node *, n->nin);
   if (n->op == OP_INDEX && is_batch(w->g, n->axes[0])) {
     return build_index(w->g, new_name(pairs, npairs, n->axes[0]));
+  }
+  for (int i = 0; i < n->nin; i++) {
+    if (moves_lists(w->g, n->in[i], npairs, pairs)) {
+      return NULL;
+    }
   }
   if (op_rows[n->op].class == CLASS_REDUCE) {
     return rename_reduce(w, n, npairs, pairs);

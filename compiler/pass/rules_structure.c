@@ -172,6 +172,20 @@ static bool join_pieces(const Rewriter *w, Joined *j, const Node *concat)
   return fits;
 }
 
+/* NULL: an axis would be joined in one operand and kept from another. */
+static Node *concat_joined(const Rewriter *w, int axis, const Joined *j)
+{
+  Node *n = build_concat(w->g, axis, j->nin, j->in, j->naxes, j->axes);
+  for (int at = 0; at < j->naxes; at += 1 + j->axes[at]) {
+    for (int k = at + 1; k <= at + j->axes[at]; k++) {
+      if (j->axes[k] != axis && type_has(n->type, j->axes[k])) {
+        return NULL;
+      }
+    }
+  }
+  return n;
+}
+
 Node *rule_concat_of_concat(const Rewriter *w, Node *n)
 {
   Joined j = {.nin = 0};
@@ -188,7 +202,7 @@ Node *rule_concat_of_concat(const Rewriter *w, Node *n)
       fits = fits && join(&j, x, count, axes);
     }
   }
-  return any && fits ? build_concat(w->g, n->axes[0], j.nin, j.in, j.naxes, j.axes) : NULL;
+  return any && fits ? concat_joined(w, n->axes[0], &j) : NULL;
 }
 
 Node *rule_triangle_of_untriangle(const Rewriter *w, Node *n)
@@ -236,5 +250,5 @@ Node *rule_add_pads(const Rewriter *w, Node *n)
   if (count < 2 || end != extent(w->g, pads[0]->axes[0])) {
     return NULL;
   }
-  return build_concat(w->g, pads[0]->axes[0], j.nin, j.in, j.naxes, j.axes);
+  return concat_joined(w, pads[0]->axes[0], &j);
 }

@@ -157,7 +157,8 @@ static void move_stmt(Arena *a, Plan *p, int stmt, int to)
   Block *b = &p->blocks.data[to];
   int at = b->stmts.n;
   *VEC_PUSH(a, &b->stmts) = stmt;
-  for (; at > 0 && b->stmts.data[at - 1] > stmt; at--) { /* statements are numbered in a valid order */
+  for (; at > 0 && b->stmts.data[at - 1] > stmt;
+       at--) { /* statements are numbered in a valid order */
     b->stmts.data[at] = b->stmts.data[at - 1];
   }
   b->stmts.data[at] = stmt;
@@ -177,8 +178,7 @@ static void sink(Arena *a, Plan *p, const Ints *needs)
     int to = first_reader(p, needs, i);
     Size size = {.p = p};
     stmt_visit(p, s, add_size, &size);
-    if (to > s->block && !p->blocks.data[to].flat &&
-        value_size(p, s->store) > size.numbers) {
+    if (to > s->block && !p->blocks.data[to].flat && value_size(p, s->store) > size.numbers) {
       move_stmt(a, p, i, to);
     }
   }
@@ -204,8 +204,8 @@ static void keep_local(Plan *p)
     const Stmt *s = &p->stmts.data[i];
     Value *v = &p->value[s->store->id];
     if (s->scope != SCOPE_SAMPLE || (v->place != PLACE_TILE && v->place != PLACE_BATCH) ||
-      v->shared || s->flat || s->kind == STMT_OUTPUT ||
-        s->kind == STMT_SCATTER || v->layout.per_sample_batch) {
+        v->shared || s->flat || s->kind == STMT_OUTPUT || s->kind == STMT_SCATTER ||
+        v->layout.per_sample_batch) {
       continue;
     }
     long rows = v->layout.ragged < 0 ? 1 : axis_extent(p->g, v->layout.ragged);

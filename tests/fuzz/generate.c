@@ -128,9 +128,9 @@ static void declare_training(Fuzz *f)
     "sgd(lr = 0.02, momentum = 0.5, nesterov = 1, weight_decay = 0.01)",
     "adagrad(lr = 0.05, initial = 0.1)", "adam(lr = 0.01, eps = 0.01)",
     "adamw(lr = 0.01, eps = 0.01, weight_decay = 0.1)", "ftrl(lr = 0.1, l2 = 0.1)"};
-  static const char *const settings[] = {"tables = dense", "l2 = 0.01", "l2 = 0.01, l2_mode = dense",
-    "clip_norm = 0.5", "clip_value = 0.05", "schedule = cosine(warmup = 2)",
-    "schedule = step(every = 1, gamma = 0.5)", "seed = 3"};
+  static const char *const settings[] = {"tables = dense", "l2 = 0.01",
+    "l2 = 0.01, l2_mode = dense", "clip_norm = 0.5", "clip_value = 0.05",
+    "schedule = cosine(warmup = 2)", "schedule = step(every = 1, gamma = 0.5)", "seed = 3"};
   buf_format(&f->text, "train %s", optimizers[below(f, sizeof optimizers / sizeof *optimizers)]);
   int n = below(f, 3), first = below(f, sizeof settings / sizeof *settings);
   for (int i = 0; i < n; i++) {
@@ -186,7 +186,8 @@ static Node *pick(Fuzz *f)
   int best = below(f, f->pool.n);
   for (int i = 0; i < 2; i++) {
     int other = below(f, f->pool.n);
-    best = f->uses.data[other] < f->uses.data[best] || (chance(f, 30) && other > best) ? other : best;
+    best =
+      f->uses.data[other] < f->uses.data[best] || (chance(f, 30) && other > best) ? other : best;
   }
   f->uses.data[best]++;
   return f->pool.data[best];
@@ -225,14 +226,15 @@ static int another(Fuzz *f, int axis, long extent)
 /* Text over a, b, c, and an axis A. */
 static const char *const forms[] = {"a + b", "a - b", "a * b", "a * b + c", "a / (1 + b * b)", "-a",
   "a * 0.5", "tanh(a)", "sigmoid(a)", "exp(tanh(a))", "log(1 + a * a)", "sqrt(1 + a * a)",
-  "softplus(a)", "erf(a)", "expm1(0.1 * tanh(a))", "log1p(abs(a))", "abs(a)", "max(a, b)", "min(a, b)",
-  "where(a > 0, b, c)", "relu(a)", "gelu(a)", "silu(a)", "elu(a)", "leaky_relu(a)", "stop_gradient(a)",
-  "where(a < b, a, 0.5 * b)", "a ^ 2", "(1 + a * a) ^ 0.5", "(a >= b) * c", "dropout(a; p = 0.3)",
-  "where(training(), a, b)", "a * random[]"};
-static const char *const axis_forms[] = {"mean[A](a)", "sum[A](a)", "sum[A](a * b)", "softmax[A](a)",
-  "variance[A](a)", "a - mean[A](a)", "a * index[A] * 0.2", "sum[A](softmax[A](a) * b)",
-  "a / sqrt(1 + sum[A](a * a))", "logsumexp[A](a - 0)", "where(index[A] > 0, a, b)", "a / (size[A] + 1)",
-  "where(size[A] > 0, max[A](a), 0)", "sum[A](a * b + c)", "l2_normalize[A](a + 2)", "log_softmax[A](a)"};
+  "softplus(a)", "erf(a)", "expm1(0.1 * tanh(a))", "log1p(abs(a))", "abs(a)", "max(a, b)",
+  "min(a, b)", "where(a > 0, b, c)", "relu(a)", "gelu(a)", "silu(a)", "elu(a)", "leaky_relu(a)",
+  "stop_gradient(a)", "where(a < b, a, 0.5 * b)", "a ^ 2", "(1 + a * a) ^ 0.5", "(a >= b) * c",
+  "dropout(a; p = 0.3)", "where(training(), a, b)", "a * random[]"};
+static const char *const axis_forms[] = {"mean[A](a)", "sum[A](a)", "sum[A](a * b)",
+  "softmax[A](a)", "variance[A](a)", "a - mean[A](a)", "a * index[A] * 0.2",
+  "sum[A](softmax[A](a) * b)", "a / sqrt(1 + sum[A](a * a))", "logsumexp[A](a - 0)",
+  "where(index[A] > 0, a, b)", "a / (size[A] + 1)", "where(size[A] > 0, max[A](a), 0)",
+  "sum[A](a * b + c)", "l2_normalize[A](a + 2)", "log_softmax[A](a)"};
 
 static Node *expression(Fuzz *f, const char *text, int axis)
 {
@@ -259,8 +261,9 @@ static Node *pointwise(Fuzz *f)
 static Node *along_axis(Fuzz *f)
 {
   int axis = pick_axis(f, pick(f)->type);
-  return axis < 0 ? NULL
-                  : expression(f, axis_forms[below(f, sizeof axis_forms / sizeof *axis_forms)], axis);
+  return axis < 0
+           ? NULL
+           : expression(f, axis_forms[below(f, sizeof axis_forms / sizeof *axis_forms)], axis);
 }
 
 static bool bounded_ids(const Graph *g, const Node *ids, long rows)
@@ -326,14 +329,20 @@ static Node *layer(Fuzz *f)
   }
   int to = another(f, -1, out);
   Param *p = VEC_PUSH(f->a, &f->g->params);
-  *p = (Param){.name = str_format(f->a, "w%d", f->g->params.n), .vocab_of = -1, .nshape = 2,
-    .init = INIT_UNIFORM, .init_a = -0.5, .init_b = 0.5};
+  *p = (Param){.name = str_format(f->a, "w%d", f->g->params.n),
+    .vocab_of = -1,
+    .nshape = 2,
+    .init = INIT_UNIFORM,
+    .init_a = -0.5,
+    .init_b = 0.5};
   bool turned = chance(f, 30); /* [in, out] */
   p->type = (Type){.n = 2, .axis = {(short)(turned ? from : to), (short)(turned ? to : from)}};
   p->shape[turned ? 1 : 0] = out;
   p->shape[turned ? 0 : 1] = in;
   Node *w = build_param(f->g, f->g->params.n - 1);
-  return build_reduce(f->g, OP_SUM, build_op2(f->g, OP_MUL, w, x), 1, (short[]){(short)from});
+  return x->type.n < MAX_AXES
+           ? build_reduce(f->g, OP_SUM, build_op2(f->g, OP_MUL, w, x), 1, (short[]){(short)from})
+           : NULL;
 }
 
 /* Values of one axis met with themselves under another name: of a list, of fields, of the batch. */

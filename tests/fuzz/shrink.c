@@ -205,7 +205,8 @@ static int make(Str text, int number, bool lines)
 static int status_of(pid_t child)
 {
   int status;
-  return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : NO_PROGRAM;
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status)
+                                                                  : NO_PROGRAM;
 }
 
 static int make_apart(Str text, int number, bool lines)

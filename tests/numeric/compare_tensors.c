@@ -9,6 +9,7 @@
 #include "../../runtime/safetensors.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,8 @@ static double norm(const double *x, const double *y, int64_t n)
   double sum = 0;
   for (int64_t i = 0; i < n; i++) {
     double d = y ? x[i] - y[i] : x[i];
-    sum += x[i] == (y ? y[i] : 0) ? 0 : d * d; /* infinities that agree */
+    bool agree = x[i] == (y ? y[i] : 0) || (isnan(x[i]) && (!y || isnan(y[i])));
+    sum += agree ? 0 : d * d; /* also infinities, and what is no number in both */
   }
   return sqrt(sum);
 }

@@ -72,9 +72,9 @@ def load(path):
     lib, libc = C.CDLL(path), C.CDLL(None)
     for name in ("rank_trees_fit", "rank_forest_load", "rank_scorer_new", "rank_forest_read_lightgbm",
                  "rank_forest_read_xgboost", "rank_logistic_fit"):
-        if hasattr(lib, name): getattr(lib, name).restype = C.c_void_p
+        getattr(lib, name).restype = C.c_void_p
     for name in ("rank_forest_score", "rank_forest_probability", "rank_logistic_score"):
-        if hasattr(lib, name): getattr(lib, name).restype = C.c_double
+        getattr(lib, name).restype = C.c_double
     libc.fopen.restype = C.c_void_p
 
 
@@ -103,9 +103,10 @@ class Forest:
         self.scorers = {}
 
     def __del__(self):
-        for s in getattr(self,"scorers",{}).values():
+        for s in getattr(self, "scorers", {}).values():
             lib.rank_scorer_free(s)
-        lib.rank_forest_free(self.at)
+        if hasattr(self, "at"):
+            lib.rank_forest_free(self.at)
 
     def leaf_counts(self):
         return np.array([t.leaves for t in (Tree * self.head.ntrees).from_address(self.head.trees)], np.int32)

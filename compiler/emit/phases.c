@@ -1,0 +1,135 @@
+/* phases.c: runs the tiles of every phase and adds up what they summed.
+ *
+ * One idea: samples go to slots by their index, whole tiles at a time, and a slot's tiles run one after
+ * another in one thread; so sums have the same bits for any number of threads. */
+
+#include "writer.h"
+
+/* What stands between two groups is in neither. */
+static void profile_skip(Emit *e)
+{
+  if (e->o->profile) {
+    put_line(e, "rank_last = rank_ticks();");
+  }
+}
+
+static void call_tile(Emit *e, const char *what, int index)
+{
+  put_line(e, "%.*s_%s_%d(step%s%s, s0, (int)(step->n - s0 < size ? step->n - s0 : size));",
+    STR_ARG(e->prefix), what, index, any_in(e, PLACE_TILE) ? ", tile" : "",
+    any_in(e, PLACE_SLOT) ? ", &step->sums[slot]" : "");
+}
+
+/* One loop over slots, each a run of whole tiles. */
+static void run_slots(Emit *e, const char *what, int index, bool clear)
+{
+  put_line(e, "#pragma omp for schedule(dynamic, 1)");
+  put_open(e, "for (int slot = 0; slot < step->slots; slot++) {");
+  if (clear && any_in(e, PLACE_SLOT)) {
+    put_line(e, "memset(&step->sums[slot], 0, sizeof step->sums[slot]);");
+    for (int i = 0; i < e->g->nodes.n; i++) {
+      const Node *n = e->g->nodes.data[i];
+      if (has_memory(e, n, PLACE_SLOT) && n->op == OP_MAX) {
+        put_open(e, "for (int i = 0; i < %ld; i++) {", e->p->value[i].layout.width);
+        put_line(
+          e, "step->sums[slot].%.*s[i] = -(rank_real)INFINITY;", STR_ARG(e->p->value[i].name));
+        put_close(e, "}");
+      }
+    }
+  }
+  put_line(e, "const long last = tiles * (slot + 1) / step->slots;");
+  put_open(e, "for (long t = tiles * slot / step->slots; t < last; t++) {");
+  put_line(e, "const long s0 = t * size;");
+  call_tile(e, what, index);
+  put_close(e, "}");
+  put_close(e, "}");
+}
+
+static void sum_slots(Emit *e, int phase)
+{
+  put_line(e, "%.*s_add_%d(step);", STR_ARG(e->prefix), phase);
+}
+
+static void add_function(Emit *e, int phase)
+{
+  put_line(e, "static void %.*s_add_%d(const struct %.*s_step *step)", STR_ARG(e->prefix), phase,
+    STR_ARG(e->prefix));
+  put_open(e, "{");
+  put_line(e, "enum { CHUNK = 2048 };");
+  put_line(e, "rank_real *first = (rank_real *)&step->sums->phase_%d;", phase);
+  put_line(e, "const long count = (long)(sizeof step->sums->phase_%d / sizeof(rank_real));", phase);
+  put_line(e, "const long stride = (long)(sizeof *step->sums / sizeof(rank_real));");
+  put_line(e, "const int chunks = (int)((count + CHUNK - 1) / CHUNK);");
+  put_line(e, "#pragma omp for");
+  put_open(e, "for (int i = 0; i < chunks; i++) {");
+  put_line(
+    e, "const long from = (long)i * CHUNK, to = from + CHUNK < count ? from + CHUNK : count;");
+  put_line(e, "rank_sum_slots(first, stride, step->slots, from, to);");
+  put_close(e, "}");
+  for (int i = 0; i < e->g->nodes.n; i++) {
+    const Node *n = e->g->nodes.data[i];
+    const Value *v = &e->p->value[i];
+    if (has_memory(e, n, PLACE_SLOT) && n->op == OP_MAX && v->phase - 1 == phase) {
+      put_line(e, "#pragma omp for");
+      put_open(e, "for (int i = 0; i < %ld; i++) {", v->layout.width);
+      put_open(e, "for (int k = 1; k < step->slots; k++) {");
+      put_line(e, "step->sums[0].%.*s[i] = rank_max(step->sums[0].%.*s[i], step->sums[k].%.*s[i]);",
+        STR_ARG(v->name), STR_ARG(v->name), STR_ARG(v->name));
+      put_close(e, "}");
+      put_close(e, "}");
+    }
+  }
+  put_close(e, "}");
+  put_blank(e);
+}
+
+void phases_function(Emit *e)
+{
+  bool slots = any_in(e, PLACE_SLOT);
+  for (int p = 0; slots && p < e->p->phases; p++) {
+    add_function(e, p);
+  }
+  put_line(e, "/* Every phase, by all threads of a team. */");
+  put_line(e, "static void %.*s_phases(const struct %.*s_step *step)", STR_ARG(e->prefix),
+    STR_ARG(e->prefix));
+  put_open(e, "{");
+  if (e->p->tiles) {
+    put_line(e, "const long size = TILE;");
+  } else {
+    put_line(e, "const long size = (step->n + SLOTS - 1) / SLOTS;");
+  }
+  put_line(e, "const long tiles = size > 0 ? (step->n + size - 1) / size : 0;");
+  profile_start(e);
+  if (any_in(e, PLACE_TILE)) {
+    put_line(e, "struct %.*s_tile *tile = step->tiles + rank_thread();", STR_ARG(e->prefix));
+  }
+  if (totals_any(e, true)) {
+    put_open(e, "if (!step->ready) {");
+    put_line(e, "%.*s_prepare(step);", STR_ARG(e->prefix));
+    put_close(e, "}");
+  }
+  for (int p = 0; p < e->p->phases; p++) {
+    profile_skip(e);
+    put_line(e, "%.*s_totals_%d(step);", STR_ARG(e->prefix), p);
+    profile_group(e, e->p->blocks.n);
+    if (e->p->tiles) {
+      run_slots(e, "tile", p, p == 0);
+    } else {
+      bool first = true;
+      for (int i = 0; i < e->p->blocks.n; i++) {
+        if (e->p->blocks.data[i].phase == p) {
+          run_slots(e, "op", i, p == 0 && first);
+          first = false;
+        }
+      }
+    }
+    if (slots) {
+      profile_skip(e);
+      sum_slots(e, p);
+      profile_group(e, e->p->blocks.n + 1);
+    }
+  }
+  put_line(e, "%.*s_totals_%d(step);", STR_ARG(e->prefix), e->p->phases);
+  put_close(e, "}");
+  put_blank(e);
+}

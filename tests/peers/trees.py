@@ -1,0 +1,167 @@
+"""Forests against LightGBM (and XGBoost where it is installed): same data and parameters, the losses side by
+side; imported models' leaves, on the data and on rows made to be awkward; our text read by LightGBM; the
+emitted C against the library; logistic regression against scikit-learn's optimum.
+
+    python3 tests/peers/trees.py [--rows 64000] [--cc cc]
+
+Skipped (77) without numpy, lightgbm and scikit-learn."""
+import argparse, ctypes as C, os, subprocess, sys, tempfile, time
+try:
+    import numpy as np, lightgbm as lgb
+    from sklearn.datasets import make_classification
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import log_loss, roc_auc_score
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from scipy import sparse
+except ImportError as e:
+    print("skipped:", e)
+    sys.exit(77)
+try:
+    import xgboost as xgb
+except ImportError:
+    xgb = None
+import trees_lib as T
+
+rng = np.random.default_rng(0)
+failed = []
+
+
+def check(what, ok, note=""):
+    print(("ok    " if ok else "WRONG ") + what, note, flush=True)
+    failed.extend([] if ok else [what])
+
+
+def data(rows, seed):
+    X, y = make_classification(n_samples=rows, n_features=30, n_informative=10, n_redundant=0, random_state=seed)
+    return X, y.astype(float)
+
+
+def thresholds(path):
+    lines = [l[10:].split() for l in open(path) if l.startswith("threshold=")]
+    return np.array([float(x) for l in lines for x in l] or [0.0])
+
+
+def awkward(t, X, n=2000):
+    """Thresholds, their neighbours, what is missing or infinite; a third of the rows mostly real."""
+    special = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-35, -1e-35, 1.0000000180025095e-35,
+                        -1.0000000180025095e-35, 1e300, -1e300, 5e-324, -0.5, -1, 2147483647.0, 2147483648.0, 4e9])
+    A = rng.choice(np.concatenate([t, np.nextafter(t, np.inf), np.nextafter(t, -np.inf), special]), (n, X.shape[1]))
+    k = n // 3
+    A[:k] = np.where(rng.random((k, X.shape[1])) < 0.7, X[rng.integers(0, len(X), k)], A[:k])
+    return A
+
+
+def same_losses(rows):
+    X, y = data(rows + 20000, 42)
+    (X, Xt), (y, yt) = np.split(X, [rows]), np.split(y, [rows])
+    base = dict(objective="binary", learning_rate=0.05, num_leaves=31, verbosity=-1, num_threads=1)
+    t0, c0 = time.perf_counter(), time.process_time()
+    b = lgb.train(base, lgb.Dataset(X, label=y, params=base), 200)
+    t1, c1 = time.perf_counter(), time.process_time()
+    f = T.fit(X, y, rate=0.05, rounds=200, threads=1)
+    t2, c2 = time.perf_counter(), time.process_time()
+    p, q = b.predict(Xt), 1 / (1 + np.exp(-f.run(Xt)))
+    note = "lightgbm %.5f %.5f, here %.5f %.5f" % (log_loss(yt, p), roc_auc_score(yt, p), log_loss(yt, q), roc_auc_score(yt, q))
+    check("loss and AUC", log_loss(yt, q) < 1.01 * log_loss(yt, p) and roc_auc_score(yt, q) > roc_auc_score(yt, p) - 0.002, note)
+    print("      one thread, seconds: lightgbm %.2f (cpu %.2f), here %.2f (cpu %.2f)" % (t1 - t0, c1 - c0, t2 - t1, c2 - c1))
+    return b, f, X, y, Xt, yt
+
+
+def imported(name, X, y, rounds=40, **options):
+    with tempfile.TemporaryDirectory() as d:
+        path, again = os.path.join(d, "m.txt"), os.path.join(d, "again.txt")
+        p = dict(objective="binary", verbosity=-1, num_threads=1, **options)
+        cat = p.pop("cat", "auto")
+        b = lgb.train(p, lgb.Dataset(X, label=y, categorical_feature=cat), rounds)
+        b.save_model(path)
+        f = T.read(path)
+        f.write_lightgbm(again)
+        b2 = lgb.Booster(model_file=again)
+        for A in (X[:3000], awkward(thresholds(path), X), awkward(thresholds(path), X).astype(np.float32)):
+            s, leaf = f.run(A, leaf=True)
+            wanted = b.predict(A.astype(float), pred_leaf=True)
+            ok = np.array_equal(leaf, wanted) and np.allclose(1 / (1 + np.exp(-s)), b.predict(A.astype(float)), 1e-12, 1e-12)
+            ok &= np.array_equal(wanted, b2.predict(A.astype(float), pred_leaf=True))
+            check("lightgbm's leaves: %s, %s" % (name, A.dtype), ok)
+
+
+def imported_xgboost(X, y):
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "m.json")
+        b = xgb.train(dict(objective="binary:logistic", nthread=1), xgb.DMatrix(X, label=y), 40)
+        b.save_model(path)
+        f = T.read(path)
+        t = np.unique(rng.choice(X[~np.isnan(X)], 500).astype(np.float32)).astype(float)
+        A = awkward(np.concatenate([t, (t + np.nextafter(t.astype(np.float32), np.float32(9))) / 2]), X)
+        A[np.isinf(A) | (np.abs(A) > 3e38)] = 7
+        ids = f.leaf_ids()
+        for B in (X[:3000], A):
+            s, leaf = f.run(B, leaf=True)
+            m = xgb.DMatrix(B)
+            mine = np.stack([ids[k][leaf[:, k]] for k in range(leaf.shape[1])], 1)
+            check("xgboost's leaves", np.array_equal(mine, b.predict(m, pred_leaf=True).astype(int))
+                  and np.abs(s - b.predict(m, output_margin=True)).max() < 1e-4)
+
+
+def emitted(f, X, cc):
+    with tempfile.TemporaryDirectory() as d:
+        for straight in (1, 10**9):
+            path = os.path.join(d, "f%d.c" % straight)
+            f.emit(path, "forest", True, straight)
+            t = time.perf_counter()
+            subprocess.run([cc, "-std=c11", "-O3", "-march=native", "-I" + str(T.ROOT / "runtime"), "-fPIC", "-shared",
+                            "-o", path + ".so", path, "-lm"], check=True)
+            t = time.perf_counter() - t
+            call = C.CDLL(path + ".so").forest
+            X = np.ascontiguousarray(X[:999])
+            s, leaf = np.empty(len(X)), np.empty((len(X), f.head.ntrees), np.int32)
+            call(C.c_void_p(X.ctypes.data), C.c_long(X.shape[1]), C.c_long(len(X)), C.c_void_p(s.ctypes.data),
+                 C.c_void_p(leaf.ctypes.data))
+            wanted = f.run(X, leaf=True)
+            check("emitted C", np.array_equal(s, wanted[0]) and np.array_equal(leaf, wanted[1]), "compiled in %.1f s" % t)
+
+
+def logistic(f, X, y):
+    X, y = X[:5000], y[:5000]
+    leaf = f.run(X, leaf=True)[1]
+    _, r = T.logistic(leaf, f.leaf_counts(), X, y, 0.5, 1e-8)
+    A = sparse.hstack([OneHotEncoder().fit_transform(leaf), sparse.csr_matrix(StandardScaler().fit_transform(X))], format="csr")
+    m = LogisticRegression(C=0.5, solver="lbfgs", tol=1e-9, max_iter=5000).fit(A, y)
+    z, w = A @ m.coef_[0] + m.intercept_[0], m.coef_[0]
+    best = 0.5 * np.logaddexp(0, np.where(y == 1, -z, z)).sum() + 0.5 * w @ w
+    check("optimum of logistic regression", r["objective"] <= best * (1 + 1e-6), "scikit-learn %.6f, here %.6f" % (best, r["objective"]))
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("--rows", type=int, default=20000)
+    a.add_argument("--cc", default="cc")
+    o = a.parse_args()
+    T.load(T.build(o.cc))
+    b, f, X, y, Xt, yt = same_losses(o.rows)
+    Xm = X[:6000].copy()
+    Xm[rng.random(Xm.shape) < 0.2] = np.nan
+    Xc = np.column_stack([rng.integers(0, 40, 6000), rng.integers(0, 4, 6000), X[:6000, :10]]).astype(float)
+    Xc[rng.random(6000) < 0.1, 0] = np.nan
+    yc = ((Xc[:, 0] % 7 < 3) ^ (X[:6000, 0] > 0)).astype(float)
+    imported("numbers", X[:6000], y[:6000])
+    imported("missing", Xm, y[:6000], num_leaves=255, min_data_in_leaf=2)
+    imported("zeros missing", np.nan_to_num(Xm), y[:6000], zero_as_missing=True)
+    imported("NaN is 0", Xm, y[:6000], use_missing=False)
+    imported("categories", Xc, yc, cat=[0, 1], min_data_per_group=10)
+    imported("random forest", Xm, y[:6000], boosting="rf", bagging_freq=1, bagging_fraction=0.6)
+    if xgb:
+        imported_xgboost(Xm, y[:6000])
+    emitted(T.fit(Xm, y[:6000], rounds=20, threads=1), Xm, o.cc)
+    emitted(T.fit(Xc, yc, rounds=20, threads=1, categorical=[0, 1]), Xc, o.cc)
+    logistic(f, X, y)
+    texts = []
+    for threads in (1, 2, 3):
+        with tempfile.NamedTemporaryFile() as t:
+            T.fit(X, y, rounds=10, threads=threads).write_lightgbm(t.name)
+            texts.append(open(t.name, "rb").read())
+    check("the same with 1, 2, 3 threads", texts[0] == texts[1] == texts[2])
+    sys.exit(bool(failed))
+
+
+main()
