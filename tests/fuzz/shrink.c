@@ -4,8 +4,8 @@
  * COMMAND is called with the path of a smaller program behind its arguments, and exits with 0 when that
  * one is still wrong in the way that is looked for. One idea: a program is made smaller by one edit at a
  * time, of the graph (a value becomes 1, or its own operand; an axis gets shorter) or of its text (a
- * line goes), and the compiler itself says which edits leave a program. Each edit is made in a process
- * of its own, since an edited graph may break what the builders trust in. */
+ * line goes), and the compiler itself says which edits leave a program; only a shorter text counts. Each
+ * edit is made in a process of its own, since an edited graph may break what the builders trust in. */
 
 #include "pass/pass.h"
 #include "pass/rebuild.h"
@@ -199,7 +199,8 @@ static int make(Str text, int number, bool lines)
   if (past) {
     return TOO_FAR;
   }
-  return str_eq(edited, text) || !compile(edited) || !write_text(tried, edited) ? NO_PROGRAM : 0;
+  bool fine = edited.n < text.n && compile(edited) && write_text(tried, edited);
+  return fine ? 0 : NO_PROGRAM;
 }
 
 static int status_of(pid_t child)
