@@ -203,7 +203,7 @@ static error_t parse_out(int key, char *arg, struct argp_state *state)
 static const struct argp_option cc_options[] = {
   {"cc", KEY_CC, "PROGRAM", 0, "The C compiler: clang-19, gcc, ... (default " RANKC_CC ")", 0},
   {"march", KEY_MARCH, "NAME", 0, "The machine to compile for (default native)", 0},
-  {NULL, 'O', "0..3", 0, "How much the C compiler optimizes (default 3)", 0},
+  {NULL, 'O', "0..3", 0, "How much the C compiler optimizes (default 2)", 0},
   {"jobs", 'j', "N", 0, "C compilers at a time (default 2)", 0},
   {"keep", KEY_KEEP, NULL, 0, "Keep the object files", 0},
   {"werror", KEY_WERROR, NULL, 0, "Warnings of the C compiler are errors", 0},
