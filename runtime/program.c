@@ -27,7 +27,10 @@ static const command_row commands[] = {
   {"step", PROGRAM_STEP, program_step, "training steps on given tensors, to compare with others"},
   {"init", PROGRAM_INIT, program_init, "write initial parameters"},
   {"info", PROGRAM_INFO, program_info, "inputs, outputs, parameters"},
-  {"synth", PROGRAM_SYNTH, program_synth, "made-up data in the model's format"}};
+  {"synth", PROGRAM_SYNTH, program_synth, "made-up data in the model's format"},
+  {"index", PROGRAM_INDEX, program_index,
+    "an output's vectors of a catalogue, as a file to search in"},
+  {"search", PROGRAM_SEARCH, program_search, "the nearest items in an index, by inner product"}};
 
 static const size_t ncommands = sizeof commands / sizeof *commands;
 

@@ -3,6 +3,7 @@
 
 /* Shared by the files of the native program: what its command line said, and its commands. */
 
+#include "rank_index.h"
 #include "rank_runtime.h"
 
 typedef enum program_command {
@@ -12,16 +13,20 @@ typedef enum program_command {
   PROGRAM_STEP = 8,
   PROGRAM_INIT = 16,
   PROGRAM_INFO = 32,
-  PROGRAM_SYNTH = 64
+  PROGRAM_SYNTH = 64,
+  PROGRAM_INDEX = 128,
+  PROGRAM_SEARCH = 256
 } program_command;
 
 typedef struct program_options {
   const char *data, *valid, *load, *save, *out, *log, *cache, *batch_file;
+  const char *index, *output, *id, *exclude;
   long epochs, batch, threads, rows, log_every; /* 0: not given */
+  long k;                                       /* 0: not given */
   long steps, patience;                         /* -1: not given */
   uint64_t seed;
   double lr, valid_split; /* 0: not given */
-  int has_seed, no_cache, quiet, json, funnel;
+  int has_seed, no_cache, quiet, json, jsonl, funnel;
 } program_options;
 
 /* Fills in what the command line says; wrong usage prints and exits with 2, --help with 0. */
@@ -38,6 +43,8 @@ int program_step(const rank_model *m, const program_options *o);
 int program_init(const rank_model *m, const program_options *o);
 int program_info(const rank_model *m, const program_options *o);
 int program_synth(const rank_model *m, const program_options *o);
+int program_index(const rank_model *m, const program_options *o);
+int program_search(const rank_model *m, const program_options *o);
 
 /* Prints "NAME: error: TEXT"; 1. */
 int program_error(const rank_model *m, const rank_error *e);
@@ -63,5 +70,91 @@ void program_close(program_model *p, const rank_model *m);
 /* Reads a data file with a progress bar. */
 rank_data *program_data(const rank_model *m, const program_options *o, rank_encoders *enc,
   const char *path, int labels, int fit, rank_log *log, rank_error *e);
+
+/* --- program_vectors.c: one output of a model over a file --- */
+
+/* Only the inputs that the output is computed from are read; the data may lack all others. */
+typedef struct program_vectors {
+  const rank_model *m;
+  const program_options *o;
+  int output;
+  long width, batch;
+  program_model model;
+  rank_model reads; /* m, with the inputs that are not read marked as labels are */
+  rank_input *inputs;
+  rank_data *data;
+  rank_batcher *batcher;
+  rank_log log;
+  void **nothing; /* per input: zeros for one that is not read */
+  const void **input;
+  rank_real **out;
+  rank_work work;
+} program_vectors;
+
+/* The output called `name` (NULL: the first or second vector that a retrieval metric compares). */
+int program_vector_output(const rank_model *m, const char *name, int second, rank_error *e);
+/* Loads the model and reads the data, with the output's inputs and those in `also` ([n] indices). */
+int program_vectors_open(program_vectors *v, const rank_model *m, const program_options *o,
+  int output, const int *also, int nalso, rank_error *e);
+void program_vectors_close(program_vectors *v);
+/* The output of rows first to first + n - 1, n at most v->batch: [n][width]. The batch they were in stays
+ * valid until the next call; NULL on error. */
+const rank_batch *program_vectors_next(
+  program_vectors *v, long first, long n, float *vectors, rank_error *e);
+/* Draws the bar. */
+void program_vectors_progress(program_vectors *v, long done, const char *text);
+/* A hash of the parameters, to tell whose vectors an index holds. */
+uint64_t program_fingerprint(const rank_model *m, const rank_state *s);
+
+/* --- program_index.c: catalogues --- */
+
+/* The id input that says which item a row of `output` is, or -1. */
+int program_item_input(const rank_model *m, int output);
+/* The text ids in a column of a file, in the order of its rows: ids->texts and ids->lengths in one
+ * allocation, ids->texts, which the caller frees. Whole numbers all of them: ids->numbers instead. */
+struct index_item_ids;
+int program_read_ids(const rank_model *m, const char *path, const char *column,
+  struct index_item_ids *ids, rank_error *e);
+void program_free_ids(struct index_item_ids *ids);
+/* The vectors of all rows as a draft of an index; `column` NULL: ids are the rows' numbers. */
+struct index_draft;
+int program_catalogue(program_vectors *v, const char *column, struct index_draft *d, rank_error *e);
+
+/* --- program_exclude.c --- */
+
+typedef struct program_code {
+  int32_t code; /* the model's id of an item */
+  uint32_t at;  /* its position in the index */
+} program_code;
+
+typedef struct program_codes { /* by code, then position */
+  long count;
+  program_code *sorted;
+} program_codes;
+
+/* `name`: of the index, for messages. */
+int program_codes_new(program_codes *c, const rank_index *x, const char *name, rank_error *e);
+void program_codes_free(program_codes *c);
+long program_codes_find(const program_codes *c, int32_t code); /* the first in `sorted`, or -1 */
+
+typedef struct program_exclusion {
+  const rank_model *m;
+  int input; /* -1: nothing is left out */
+  program_codes codes;
+  int64_t *from; /* as in rank_index_query; NULL: nothing is left out */
+  uint32_t *skip;
+  int64_t room;
+} program_exclusion;
+
+int program_exclude_input(const rank_model *m, const char *name, rank_error *e);
+int program_exclusion_new(program_exclusion *x, const rank_model *m, const rank_index *index,
+  const char *name, int input, long batch, rank_error *e);
+void program_exclusion_free(program_exclusion *x);
+int program_exclude(program_exclusion *x, const rank_batch *b, rank_error *e);
+
+/* --- program_search.c --- */
+
+/* Opens an index and checks that it holds vectors of this model, these weights and this width. */
+int program_open_index(rank_index **x, const char *path, const program_vectors *v, rank_error *e);
 
 #endif

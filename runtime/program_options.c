@@ -39,7 +39,13 @@ enum {
   KEY_ROWS,
   KEY_FUNNEL,
   KEY_PATIENCE,
-  MOST_OPTIONS = 40
+  KEY_INDEX,
+  KEY_OUTPUT,
+  KEY_ID,
+  KEY_EXCLUDE,
+  KEY_K,
+  KEY_FORMAT,
+  MOST_OPTIONS = 48
 };
 
 enum {
@@ -49,7 +55,9 @@ enum {
   S = PROGRAM_STEP,
   I = PROGRAM_INIT,
   F = PROGRAM_INFO,
-  Y = PROGRAM_SYNTH
+  Y = PROGRAM_SYNTH,
+  X = PROGRAM_INDEX,
+  Q = PROGRAM_SEARCH
 };
 
 static const struct {
@@ -57,30 +65,40 @@ static const struct {
   struct argp_option option;
 } table[] = {{T, {"data", KEY_DATA, "FILE", 0,
                    "Training data, - for standard input. Without: made-up data", 0}},
-  {E | P, {"data", KEY_DATA, "FILE", 0, "The data, - for standard input", 0}},
+  {E | P | Q, {"data", KEY_DATA, "FILE", 0, "The data, - for standard input", 0}},
+  {X, {"data", KEY_DATA, "FILE", 0, "The catalogue: a row for each item", 0}},
   {T, {"valid", KEY_VALID, "FILE", 0, "Data to validate on after each epoch", 0}},
   {T, {"valid-split", KEY_SPLIT, "X", 0, "Validate on this share of --data: its last rows", 0}},
   {T, {"epochs", KEY_EPOCHS, "N", 0, "Epochs in all, those of a loaded file included", 0}},
-  {T | E | P, {"batch", KEY_BATCH, "N", 0, "Samples in a batch", 0}},
+  {T | E | P | X | Q, {"batch", KEY_BATCH, "N", 0, "Samples in a batch", 0}},
   {S, {"batch", KEY_BATCH_FILE, "FILE", 0, "Inputs and labels, safetensors", 0}},
   {S, {"steps", KEY_STEPS, "N", 0, "Updates, all on this batch (default 1)", 0}},
   {T | S, {"lr", KEY_LR, "X", 0, "Learning rate, before the schedule", 0}},
   {T | I, {"seed", KEY_SEED, "N", 0, "Of the first weights, the order of samples and dropout", 0}},
   {Y, {"seed", KEY_SEED, "N", 0, "Another seed, other data (default 1)", 0}},
-  {T | E | P | S, {"load", KEY_LOAD, "FILE", 0, "Weights to start from, safetensors", 0}},
+  {T | E | P | S | X | Q, {"load", KEY_LOAD, "FILE", 0, "Weights to start from, safetensors", 0}},
   {F, {"load", KEY_LOAD, "FILE", 0, "Also tell of these weights", 0}},
   {T, {"save", KEY_SAVE, "FILE", 0, "Where the weights go (default NAME.safetensors)", 0}},
   {I, {"save", KEY_SAVE, "FILE", 0, "Where the weights go", 0}},
-  {P | S | Y, {"out", KEY_OUT, "FILE", 0, "Where the result goes", 0}},
+  {P | S | Y | Q, {"out", KEY_OUT, "FILE", 0, "Where the result goes", 0}},
+  {X, {"out", 'o', "FILE", 0, "Where the index goes", 0}},
+  {Q, {"index", KEY_INDEX, "FILE", 0, "What `index' made", 0}},
+  {X | Q, {"output", KEY_OUTPUT, "NAME", 0,
+            "The vectors; default: what the model's recall, ndcg or mrr compares", 0}},
+  {X,
+    {"id", KEY_ID, "COLUMN", 0, "Column of the items' ids (default: the row's number, from 0)", 0}},
+  {Q, {"exclude", KEY_EXCLUDE, "INPUT", 0, "Leave out the items whose ids are in this input", 0}},
+  {Q, {"k", KEY_K, "N", 0, "Items for each query (default 10)", 0}},
+  {Q, {"format", KEY_FORMAT, "csv|jsonl", 0, "A line per item, or per query (default csv)", 0}},
   {T, {"log", KEY_LOG, "FILE", 0, "A line of JSON per epoch and per some steps", 0}},
   {T, {"log-every", KEY_LOG_EVERY, "N", 0, "Steps between lines of --log (default 100)", 0}},
   {T, {"patience", KEY_PATIENCE, "N", 0,
         "Stop after N epochs without a better one (0: never); the best one's weights are kept", 0}},
-  {T | E | P | S,
+  {T | E | P | S | X | Q,
     {"threads", KEY_THREADS, "N", 0, "Threads (default: the processors there are)", 0}},
-  {T | E | P,
+  {T | E | P | X | Q,
     {"cache", KEY_CACHE, "DIR", 0, "Where encoded data is kept (default ~/.cache/rankc)", 0}},
-  {T | E | P, {"no-cache", KEY_NO_CACHE, NULL, 0, "Keep no encoded data", 0}},
+  {T | E | P | X | Q, {"no-cache", KEY_NO_CACHE, NULL, 0, "Keep no encoded data", 0}},
   {T, {"quiet", KEY_QUIET, NULL, 0, "Say nothing unless something is wrong", 0}},
   {T, {"rows", KEY_ROWS, "N", 0, "Rows of made-up data (default 20000)", 0}},
   {Y, {"rows", KEY_ROWS, "N", 0, "How many", 0}},
@@ -134,7 +152,8 @@ static int parse_text(program_options *o, int key, const char *arg)
     const char **to;
   } rows[] = {{KEY_DATA, &o->data}, {KEY_VALID, &o->valid}, {KEY_LOAD, &o->load},
     {KEY_SAVE, &o->save}, {KEY_OUT, &o->out}, {KEY_LOG, &o->log}, {KEY_CACHE, &o->cache},
-    {KEY_BATCH_FILE, &o->batch_file}};
+    {KEY_BATCH_FILE, &o->batch_file}, {'o', &o->out}, {KEY_INDEX, &o->index},
+    {KEY_OUTPUT, &o->output}, {KEY_ID, &o->id}, {KEY_EXCLUDE, &o->exclude}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].key == key) {
       *rows[i].to = arg;
@@ -153,7 +172,7 @@ static int parse_count(program_options *o, int key, const char *arg, struct argp
   } rows[] = {{KEY_EPOCHS, &o->epochs, 1, "epochs"}, {KEY_BATCH, &o->batch, 1, "batch"},
     {KEY_THREADS, &o->threads, 1, "threads"}, {KEY_STEPS, &o->steps, 0, "steps"},
     {KEY_ROWS, &o->rows, 1, "rows"}, {KEY_PATIENCE, &o->patience, 0, "patience"},
-    {KEY_LOG_EVERY, &o->log_every, 1, "log-every"}};
+    {KEY_LOG_EVERY, &o->log_every, 1, "log-every"}, {KEY_K, &o->k, 1, "k"}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].key == key) {
       *rows[i].to = whole(arg, rows[i].low, rows[i].name, state);
@@ -175,11 +194,17 @@ static void require(const char *value, const char *name, struct argp_state *stat
 static void check_options(const parsing *p, struct argp_state *state)
 {
   const program_options *o = p->o;
-  if (p->command & (E | P)) {
+  if (p->command & (E | P | X | Q)) {
     require(o->data, "data FILE", state);
   }
-  if (p->command & (E | P | S)) {
+  if (p->command & (E | P | S | X | Q)) {
     require(o->load, "load FILE", state);
+  }
+  if (p->command & X) {
+    require(o->out, "out FILE", state);
+  }
+  if (p->command & Q) {
+    require(o->index, "index FILE", state);
   }
   if (p->command & S) {
     require(o->batch_file, "batch FILE", state);
@@ -232,6 +257,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
   case KEY_FUNNEL:
     o->funnel = 1;
     return 0;
+  case KEY_FORMAT:
+    o->jsonl = strcmp(arg, "jsonl") == 0;
+    if (!o->jsonl && strcmp(arg, "csv") != 0) {
+      argp_error(state, "--format is \"%s\", wanted csv or jsonl", arg);
+    }
+    return 0;
   case ARGP_KEY_ARG:
     argp_error(state, "\"%s\" belongs to no option", arg);
     return 0;
@@ -261,6 +292,14 @@ static const char *command_doc(program_command command)
     return "Tells of inputs, outputs, parameters, optimizer and data format.";
   case PROGRAM_SYNTH:
     return "Writes made-up data that the model can learn from, in its own format.";
+  case PROGRAM_INDEX:
+    return "Writes the vectors of a catalogue's items to a file that `search' maps into memory.";
+  case PROGRAM_SEARCH:
+    return "For each row of the data, the items of an index with the largest inner product: CSV "
+           "with "
+           "query (the row's number, from 0), rank (from 1), id and score. Equal scores are "
+           "ordered "
+           "by id.";
   }
   return "";
 }

@@ -93,6 +93,8 @@ typedef struct rank_output {
   long width;           /* values per sample, in the order of `shape` */
   int nshape;
   long shape[RANK_MAX_SHAPE];
+  int nneeds;       /* the inputs it is computed from; 0: not known, it may be all of them */
+  const int *needs; /* their indices */
 } rank_output;
 
 typedef struct rank_metric {

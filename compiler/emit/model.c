@@ -116,10 +116,69 @@ static void params(Text *t)
   puts_line(t, "};\n");
 }
 
+/* A ragged axis is read with the inputs that have it; the first will do when none is needed itself. */
+static void need_axis(const Graph *g, int axis, bool *needed)
+{
+  int first = -1;
+  axis = axis_root(g, axis);
+  for (int i = g->inputs.n - 1; i >= 0 && g->axes.data[axis].kind == AXIS_RAGGED; i--) {
+    const Type *type = &g->inputs.data[i].type;
+    for (int j = 0; j < type->n; j++) {
+      if (axis_root(g, type->axis[j]) == axis) {
+        first = first >= 0 && needed[first] ? first : i;
+      }
+    }
+  }
+  if (first >= 0) {
+    needed[first] = true;
+  }
+}
+
+/* The inputs that a node is computed from, as indices: how many. */
+static int needs_of(Text *t, const Graph *g, const Node *root, Str *index)
+{
+  bool *reached = ARENA_ARRAY(t->arena, bool, g->nodes.n + 1);
+  bool *needed = ARENA_ARRAY(t->arena, bool, g->inputs.n + 1);
+  reached[root->id] = true;
+  for (int i = root->id; i >= 0; i--) { /* operands stand before what is made of them */
+    const Node *n = g->nodes.data[i];
+    for (int k = 0; reached[i] && k < n->nin; k++) {
+      reached[n->in[k]->id] = true;
+    }
+    if (reached[i] && n->op == OP_INPUT) {
+      needed[n->leaf] = true;
+    }
+  }
+  for (int i = 0; i < g->nodes.n; i++) {
+    const Node *n = g->nodes.data[i];
+    for (int k = 0; reached[i] && k < n->type.n; k++) {
+      need_axis(g, n->type.axis[k], needed);
+    }
+    for (int k = 0; reached[i] && n->op == OP_SIZE && k < n->naxes; k++) {
+      need_axis(g, n->axes[k], needed);
+    }
+  }
+  int count = 0;
+  for (int i = 0; i < g->inputs.n; i++) {
+    if (needed[i]) {
+      index[count++] = str_format(t->arena, "%d", i);
+    }
+  }
+  return count;
+}
+
 static void outputs(Text *t, const Graph *g, int visible)
 {
   if (g->outputs.n == 0) {
     return;
+  }
+  Str *index = ARENA_ARRAY(t->arena, Str, g->inputs.n + 1);
+  int *nneeds = ARENA_ARRAY(t->arena, int, g->outputs.n);
+  for (int i = 0; i < g->outputs.n; i++) {
+    nneeds[i] = needs_of(t, g, g->outputs.data[i].node, index);
+    if (nneeds[i] > 0) {
+      array(t, "int ", str_format(t->arena, "needs_%d", i), nneeds[i], index);
+    }
   }
   puts_line(t, "static const rank_output outputs[] = {");
   for (int i = 0; i < g->outputs.n; i++) {
@@ -138,6 +197,10 @@ static void outputs(Text *t, const Graph *g, int visible)
     field(&f, ".width = %ld", width);
     field(&f, ".nshape = %d", n);
     field(&f, ".shape = %.*s", STR_ARG(shape_text(t, n, shape)));
+    if (nneeds[i] > 0) {
+      field(&f, ".nneeds = %d", nneeds[i]);
+      field(&f, ".needs = needs_%d", i);
+    }
     element(t, &f);
   }
   puts_line(t, "};\n");

@@ -125,9 +125,17 @@ static const rank_param params[] = {
     .init_b = 0.25},
 };
 
+static const int needs_0[] = {0};
+static const int needs_1[] = {1};
 static const rank_output outputs[] = {
-  {.name = "ctr", .width = 1, .nshape = 0, .shape = {0}},
-  {.name = "click", .hidden = 1, .width = 1, .nshape = 0, .shape = {0}},
+  {.name = "ctr", .width = 1, .nshape = 0, .shape = {0}, .nneeds = 1, .needs = needs_0},
+  {.name = "click",
+    .hidden = 1,
+    .width = 1,
+    .nshape = 0,
+    .shape = {0},
+    .nneeds = 1,
+    .needs = needs_1},
 };
 
 static const rank_metric metrics[] = {

@@ -159,9 +159,17 @@ static const rank_param params[] = {
     .init_b = 0.11180339887498948},
 };
 
+static const int needs_0[] = {0, 1};
+static const int needs_1[] = {2};
 static const rank_output outputs[] = {
-  {.name = "ctr", .width = 1, .nshape = 0, .shape = {0}},
-  {.name = "click", .hidden = 1, .width = 1, .nshape = 0, .shape = {0}},
+  {.name = "ctr", .width = 1, .nshape = 0, .shape = {0}, .nneeds = 2, .needs = needs_0},
+  {.name = "click",
+    .hidden = 1,
+    .width = 1,
+    .nshape = 0,
+    .shape = {0},
+    .nneeds = 1,
+    .needs = needs_1},
 };
 
 static const rank_metric metrics[] = {

@@ -162,12 +162,29 @@ static const rank_param params[] = {
     .init_b = 0.088388347648318433},
 };
 
+static const int needs_0[] = {0, 1};
+static const int needs_1[] = {0, 1};
+static const int needs_2[] = {0, 1};
+static const int needs_3[] = {2};
+static const int needs_4[] = {3};
 static const rank_output outputs[] = {
-  {.name = "ctr", .width = 1, .nshape = 0, .shape = {0}},
-  {.name = "cvr", .width = 1, .nshape = 0, .shape = {0}},
-  {.name = "ctcvr", .width = 1, .nshape = 0, .shape = {0}},
-  {.name = "click", .hidden = 1, .width = 1, .nshape = 0, .shape = {0}},
-  {.name = "conversion", .hidden = 1, .width = 1, .nshape = 0, .shape = {0}},
+  {.name = "ctr", .width = 1, .nshape = 0, .shape = {0}, .nneeds = 2, .needs = needs_0},
+  {.name = "cvr", .width = 1, .nshape = 0, .shape = {0}, .nneeds = 2, .needs = needs_1},
+  {.name = "ctcvr", .width = 1, .nshape = 0, .shape = {0}, .nneeds = 2, .needs = needs_2},
+  {.name = "click",
+    .hidden = 1,
+    .width = 1,
+    .nshape = 0,
+    .shape = {0},
+    .nneeds = 1,
+    .needs = needs_3},
+  {.name = "conversion",
+    .hidden = 1,
+    .width = 1,
+    .nshape = 0,
+    .shape = {0},
+    .nneeds = 1,
+    .needs = needs_4},
 };
 
 static const rank_metric metrics[] = {

@@ -73,9 +73,17 @@ static const rank_param params[] = {
     .init = RANK_ZEROS},
 };
 
+static const int needs_0[] = {0, 1};
+static const int needs_1[] = {2};
 static const rank_output outputs[] = {
-  {.name = "ctr", .width = 1, .nshape = 0, .shape = {0}},
-  {.name = "click", .hidden = 1, .width = 1, .nshape = 0, .shape = {0}},
+  {.name = "ctr", .width = 1, .nshape = 0, .shape = {0}, .nneeds = 2, .needs = needs_0},
+  {.name = "click",
+    .hidden = 1,
+    .width = 1,
+    .nshape = 0,
+    .shape = {0},
+    .nneeds = 1,
+    .needs = needs_1},
 };
 
 static const rank_metric metrics[] = {

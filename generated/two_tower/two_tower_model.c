@@ -196,9 +196,11 @@ static const rank_param params[] = {
     .init_b = 0.125},
 };
 
+static const int needs_0[] = {0};
+static const int needs_1[] = {1};
 static const rank_output outputs[] = {
-  {.name = "user_vector", .width = 128, .nshape = 1, .shape = {128}},
-  {.name = "ad_vector", .width = 128, .nshape = 1, .shape = {128}},
+  {.name = "user_vector", .width = 128, .nshape = 1, .shape = {128}, .nneeds = 1, .needs = needs_0},
+  {.name = "ad_vector", .width = 128, .nshape = 1, .shape = {128}, .nneeds = 1, .needs = needs_1},
 };
 
 static const long k_0[] = {10, 100};

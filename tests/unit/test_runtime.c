@@ -264,7 +264,7 @@ static void test_evaluate_pairs(void **state)
 {
   (void)state;
   static const rank_output outputs[] = {
-    {"u", 0, TINY_X, 1, {TINY_X}}, {"a", 0, TINY_X, 1, {TINY_X}}};
+    {"u", 0, TINY_X, 1, {TINY_X}, 0, NULL}, {"a", 0, TINY_X, 1, {TINY_X}, 0, NULL}};
   static const long k[] = {1, PAIRS};
   rank_metric metrics[] = {{"recall", "recall(u, a; k = 1, 6000)", 2, {0, 1, 0, 0}, -1, 2, k},
     {"mrr", "mrr(u, a)", 2, {0, 1, 0, 0}, -1, 0, NULL},
