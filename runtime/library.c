@@ -93,13 +93,13 @@ static int open_param(rank_opened *o, const rank_weights *w, int p, rank_error *
 
 static int prepare(rank_opened *o, rank_error *e)
 {
-  size_t bytes = o->library->prepare(&o->state, NULL);
+  size_t bytes = o->library->model->prepare(&o->state, NULL);
   void *prepared = bytes > 0 ? aligned_memory(bytes) : NULL;
   if (prepared == NULL) {
     return bytes > 0 ? rank_fail(e, "out of memory: %zu bytes of packed weights", bytes) : 0;
   }
   memset(prepared, 0, bytes); /* rows of packed weights are padded */
-  o->library->prepare(&o->state, prepared);
+  o->library->model->prepare(&o->state, prepared);
   o->state.prepared = prepared;
   return 0;
 }

@@ -30,7 +30,8 @@ static const command_row commands[] = {
   {"synth", PROGRAM_SYNTH, program_synth, "made-up data in the model's format"},
   {"index", PROGRAM_INDEX, program_index,
     "an output's vectors of a catalogue, as a file to search in"},
-  {"search", PROGRAM_SEARCH, program_search, "the nearest items in an index, by inner product"}};
+  {"search", PROGRAM_SEARCH, program_search, "the nearest items in an index, by inner product"},
+  {"bench", PROGRAM_BENCH, program_bench, "how long predictions take on this machine"}};
 
 static const size_t ncommands = sizeof commands / sizeof *commands;
 
@@ -141,6 +142,52 @@ rank_data *program_data(const rank_model *m, const program_options *o, rank_enco
   rank_log_clear(log);
   free(usual);
   return data;
+}
+
+int program_made_up(const rank_model *m, long rows, char path[64], rank_error *e)
+{
+  const char *folder = getenv("TMPDIR");
+  snprintf(path, 64, "%.40s/rank-XXXXXX",
+    folder != NULL && folder[0] != '\0' && strlen(folder) <= 40 ? folder : "/tmp");
+  int fd = mkstemp(path);
+  FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+  if (out == NULL) {
+    int failed = rank_fail(e, "%s: cannot write made-up data: %s", path, strerror(errno));
+    path[0] = '\0';
+    return failed;
+  }
+  rank_synth synth = {.rows = rows, .seed = 1};
+  rank_error why;
+  int failed =
+    rank_synth_write(m, &synth, out, &why) ? rank_fail(e, "%s: %.900s", path, why.text) : 0;
+  if (fclose(out) != 0 && !failed) {
+    failed = rank_fail(e, "%s: cannot write: %s", path, strerror(errno));
+  }
+  return failed;
+}
+
+void program_outputs_free(const rank_model *m, rank_real **value)
+{
+  for (int i = 0; value != NULL && i < m->noutputs; i++) {
+    free(value[i]);
+  }
+  free(value);
+}
+
+rank_real **program_outputs_new(const rank_model *m, long rows)
+{
+  rank_real **value = calloc((size_t)m->noutputs + 1, sizeof *value);
+  for (int i = 0; value != NULL && i < m->noutputs; i++) {
+    size_t width = (size_t)m->outputs[i].width;
+    if (!m->outputs[i].hidden) {
+      value[i] = calloc((size_t)rows, width * sizeof **value + 1);
+      if (value[i] == NULL) {
+        program_outputs_free(m, value);
+        return NULL;
+      }
+    }
+  }
+  return value;
 }
 
 /* --- choosing the command --- */

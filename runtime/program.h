@@ -15,7 +15,8 @@ typedef enum program_command {
   PROGRAM_INFO = 32,
   PROGRAM_SYNTH = 64,
   PROGRAM_INDEX = 128,
-  PROGRAM_SEARCH = 256
+  PROGRAM_SEARCH = 256,
+  PROGRAM_BENCH = 512
 } program_command;
 
 typedef struct program_options {
@@ -26,7 +27,7 @@ typedef struct program_options {
   long steps, patience;                         /* -1: not given */
   uint64_t seed;
   double lr, valid_split; /* 0: not given */
-  int has_seed, no_cache, quiet, json, jsonl, funnel;
+  int has_seed, no_cache, quiet, json, jsonl, funnel, csv;
 } program_options;
 
 /* Fills in what the command line says; wrong usage prints and exits with 2, --help with 0. */
@@ -43,6 +44,7 @@ int program_step(const rank_model *m, const program_options *o);
 int program_init(const rank_model *m, const program_options *o);
 int program_info(const rank_model *m, const program_options *o);
 int program_synth(const rank_model *m, const program_options *o);
+int program_bench(const rank_model *m, const program_options *o);
 int program_index(const rank_model *m, const program_options *o);
 int program_search(const rank_model *m, const program_options *o);
 
@@ -66,6 +68,12 @@ int program_open(program_model *p, const rank_model *m, const char *load, rank_e
 int program_fill(
   program_model *p, const rank_model *m, int training, uint64_t seed, int threads, rank_error *e);
 void program_close(program_model *p, const rank_model *m);
+
+/* Writes rows of made-up data to a temporary file; path: "" when there is none. */
+int program_made_up(const rank_model *m, long rows, char path[64], rank_error *e);
+/* Room for the outputs that a prediction gives, each [rows][width]; hidden ones NULL. NULL: no memory. */
+rank_real **program_outputs_new(const rank_model *m, long rows);
+void program_outputs_free(const rank_model *m, rank_real **value); /* may be NULL */
 
 /* Reads a data file with a progress bar. */
 rank_data *program_data(const rank_model *m, const program_options *o, rank_encoders *enc,

@@ -121,26 +121,6 @@ static void print_row(const rank_model *m, rank_real *const *value, long row, FI
   fputc('\n', out);
 }
 
-static rank_real **new_outputs(const rank_model *m, long batch)
-{
-  rank_real **value = calloc((size_t)m->noutputs + 1, sizeof *value);
-  for (int i = 0; value != NULL && i < m->noutputs; i++) {
-    size_t width = (size_t)m->outputs[i].width;
-    if (!m->outputs[i].hidden) {
-      value[i] = calloc((size_t)batch, width * sizeof **value + 1);
-    }
-  }
-  return value;
-}
-
-static void free_outputs(const rank_model *m, rank_real **value)
-{
-  for (int i = 0; value != NULL && i < m->noutputs; i++) {
-    free(value[i]);
-  }
-  free(value);
-}
-
 static int predict_batches(
   session *s, rank_batcher *batcher, rank_real **value, FILE *out, rank_error *e)
 {
@@ -174,18 +154,13 @@ static int predict_batches(
 static int predict_to(session *s, FILE *out, rank_error *e)
 {
   rank_batcher *batcher = rank_batcher_new(s->data, s->batch);
-  rank_real **value = new_outputs(s->m, s->batch);
+  rank_real **value = program_outputs_new(s->m, s->batch);
   int failed = batcher == NULL || value == NULL ? rank_fail(e, "out of memory") : 0;
-  for (int i = 0; !failed && i < s->m->noutputs; i++) {
-    if (!s->m->outputs[i].hidden && value[i] == NULL) {
-      failed = rank_fail(e, "out of memory");
-    }
-  }
   if (!failed) {
     print_header(s->m, out);
     failed = predict_batches(s, batcher, value, out, e);
   }
-  free_outputs(s->m, value);
+  program_outputs_free(s->m, value);
   rank_batcher_free(batcher);
   return failed;
 }

@@ -48,32 +48,14 @@ typedef struct trainer {
 
 static int make_data(trainer *t, rank_error *e)
 {
-  const char *folder = getenv("TMPDIR");
   long rows = t->o.rows > 0 ? t->o.rows : SYNTHETIC_ROWS;
   char count[32];
-  snprintf(t->made_up, sizeof t->made_up, "%.40s/rank-XXXXXX",
-    folder != NULL && folder[0] != '\0' && strlen(folder) <= 40 ? folder : "/tmp");
-  int fd = mkstemp(t->made_up);
-  FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-  if (out == NULL) {
-    int failed = rank_fail(e, "%s: cannot write made-up data: %s", t->made_up, strerror(errno));
-    t->made_up[0] = '\0';
-    return failed;
-  }
   rank_log_line(&t->log, "no --data: training on %s rows of made-up data (see `%s synth')",
     rank_count_text((double)rows, count), t->m->name);
-  rank_synth synth = {.rows = rows, .seed = 1};
-  rank_error why;
-  int failed = rank_synth_write(t->m, &synth, out, &why)
-                 ? rank_fail(e, "%s: %.900s", t->made_up, why.text)
-                 : 0;
-  if (fclose(out) != 0 && !failed) {
-    failed = rank_fail(e, "%s: cannot write: %s", t->made_up, strerror(errno));
-  }
   t->o.data = t->made_up;
   t->o.no_cache = 1;
   t->o.valid_split = t->o.valid_split > 0 ? t->o.valid_split : 0.1;
-  return failed;
+  return program_made_up(t->m, rows, t->made_up, e);
 }
 
 static int split_rows(trainer *t, rank_error *e)

@@ -14,8 +14,7 @@ enum { RANK_TO_PREDICT = 1, RANK_TO_TRAIN = 2 };
 
 typedef struct rank_library { /* a model's */
   const rank_model *model;
-  size_t (*prepare)(const rank_state *s, void *prepared); /* returns the bytes; NULL: only that */
-  const unsigned char *inputs, *dims;                     /* what each is needed for */
+  const unsigned char *inputs, *dims; /* what each is needed for */
   size_t (*train_bytes)(const rank_state *s, const rank_batch *b, int threads);
   rank_status (*train)(rank_state *s, const rank_batch *b, const rank_step *step, double *loss,
     void *work); /* both NULL in a library that only predicts */

@@ -160,6 +160,9 @@ typedef struct rank_model {
   /* Bytes of working memory that a call with this batch and number of threads needs. `training`: for
    * train, else for predict and evaluate. */
   size_t (*workspace)(const rank_state *s, const rank_batch *b, int threads, int training);
+  /* What predict needs of the parameters in another form, for rank_state.prepared: fills it, and returns
+   * its size in bytes; with NULL only that. */
+  size_t (*prepare)(const rank_state *s, void *prepared);
   /* Outputs of every sample, out[i]: [n][width of output i]; out[i] NULL: not wanted. evaluate also
    * gives hidden outputs and the mean loss over the batch, and needs the labels. Reentrant. */
   rank_status (*predict)(

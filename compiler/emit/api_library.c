@@ -55,7 +55,7 @@ static void library_arrays(Api *a, bool training)
   uses(a, "inputs_used", a->g->inputs.n, a->inputs);
   uses(a, "dims_used", ndims, use);
   api_put(a, "\nstatic const rank_library self = {\n  .model = &NAME_model,\n"
-             "  .prepare = NAME_prepare,\n  .inputs = inputs_used,\n  .dims = dims_used,\n");
+             "  .inputs = inputs_used,\n  .dims = dims_used,\n");
   api_put(a, training ? "  .train_bytes = NAME_train_bytes,\n  .train = NAME_train_batch,\n" : "");
   api_put(a, "};\n\n/* The runtime knows inputs and axes by number. */\ntypedef struct arrays {\n");
   buf_format(&a->out, "  const void *input[%d];\n  const int32_t *offset[%d];\n} arrays;\n\n",

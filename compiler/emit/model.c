@@ -326,9 +326,9 @@ static void model_struct(Text *t, const Graph *evaluated, Str model)
   line(t, "early_stopping", r->early_stopping);
   line(t, "drop_last", r->drop_last);
   buf_format(b,
-    "  .workspace = workspace,\n  .predict = %.*s_predict_batch,\n#ifndef RANK_LIBRARY\n"
-    "  .evaluate = %.*s_evaluate_batch,\n",
-    STR_ARG(model), STR_ARG(model));
+    "  .workspace = workspace,\n  .predict = %.*s_predict_batch,\n  .prepare = %.*s_prepare,\n"
+    "#ifndef RANK_LIBRARY\n  .evaluate = %.*s_evaluate_batch,\n",
+    STR_ARG(model), STR_ARG(model), STR_ARG(model));
   if (model_trains(g)) {
     buf_format(b, "  .train = %.*s_train_batch,\n", STR_ARG(model));
   }

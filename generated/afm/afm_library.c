@@ -18,7 +18,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &afm_model,
-  .prepare = afm_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
 };

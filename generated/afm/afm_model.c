@@ -150,6 +150,7 @@ const rank_model afm_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = afm_predict_batch,
+  .prepare = afm_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = afm_evaluate_batch,
   .train = afm_train_batch,

@@ -187,6 +187,7 @@ const rank_model autoint_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = autoint_predict_batch,
+  .prepare = autoint_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = autoint_evaluate_batch,
   .train = autoint_train_batch,

@@ -18,7 +18,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &autoint_model,
-  .prepare = autoint_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
   .train_bytes = autoint_train_bytes,

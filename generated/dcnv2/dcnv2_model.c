@@ -217,6 +217,7 @@ const rank_model dcnv2_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = dcnv2_predict_batch,
+  .prepare = dcnv2_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = dcnv2_evaluate_batch,
   .train = dcnv2_train_batch,

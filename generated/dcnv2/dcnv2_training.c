@@ -19,7 +19,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &dcnv2_model,
-  .prepare = dcnv2_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
   .train_bytes = dcnv2_train_bytes,

@@ -189,6 +189,7 @@ const rank_model deepfm_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = deepfm_predict_batch,
+  .prepare = deepfm_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = deepfm_evaluate_batch,
   .train = deepfm_train_batch,

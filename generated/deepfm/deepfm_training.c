@@ -19,7 +19,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &deepfm_model,
-  .prepare = deepfm_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
   .train_bytes = deepfm_train_bytes,

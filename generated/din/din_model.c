@@ -223,6 +223,7 @@ const rank_model din_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = din_predict_batch,
+  .prepare = din_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = din_evaluate_batch,
   .train = din_train_batch,

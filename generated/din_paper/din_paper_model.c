@@ -229,6 +229,7 @@ const rank_model din_paper_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = din_paper_predict_batch,
+  .prepare = din_paper_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = din_paper_evaluate_batch,
   .train = din_paper_train_batch,

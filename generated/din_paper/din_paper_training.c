@@ -19,7 +19,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &din_paper_model,
-  .prepare = din_paper_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
   .train_bytes = din_paper_train_bytes,

@@ -217,6 +217,7 @@ const rank_model dlrm_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = dlrm_predict_batch,
+  .prepare = dlrm_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = dlrm_evaluate_batch,
   .train = dlrm_train_batch,

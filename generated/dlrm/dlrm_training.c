@@ -19,7 +19,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &dlrm_model,
-  .prepare = dlrm_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
   .train_bytes = dlrm_train_bytes,

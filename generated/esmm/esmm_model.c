@@ -236,6 +236,7 @@ const rank_model esmm_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = esmm_predict_batch,
+  .prepare = esmm_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = esmm_evaluate_batch,
   .train = esmm_train_batch,

@@ -20,7 +20,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &esmm_model,
-  .prepare = esmm_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
   .train_bytes = esmm_train_bytes,

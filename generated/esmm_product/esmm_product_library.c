@@ -20,7 +20,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &esmm_product_model,
-  .prepare = esmm_product_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
 };

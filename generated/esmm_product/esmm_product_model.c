@@ -236,6 +236,7 @@ const rank_model esmm_product_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = esmm_product_predict_batch,
+  .prepare = esmm_product_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = esmm_product_evaluate_batch,
   .train = esmm_product_train_batch,

@@ -135,6 +135,7 @@ const rank_model ffm_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = ffm_predict_batch,
+  .prepare = ffm_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = ffm_evaluate_batch,
   .train = ffm_train_batch,

@@ -135,6 +135,7 @@ const rank_model fm_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = fm_predict_batch,
+  .prepare = fm_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = fm_evaluate_batch,
   .train = fm_train_batch,

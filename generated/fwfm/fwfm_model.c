@@ -143,6 +143,7 @@ const rank_model fwfm_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = fwfm_predict_batch,
+  .prepare = fwfm_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = fwfm_evaluate_batch,
   .train = fwfm_train_batch,

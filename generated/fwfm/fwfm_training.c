@@ -19,7 +19,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &fwfm_model,
-  .prepare = fwfm_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
   .train_bytes = fwfm_train_bytes,

@@ -121,6 +121,7 @@ const rank_model lr_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = lr_predict_batch,
+  .prepare = lr_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = lr_evaluate_batch,
   .train = lr_train_batch,

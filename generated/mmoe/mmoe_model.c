@@ -252,6 +252,7 @@ const rank_model mmoe_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = mmoe_predict_batch,
+  .prepare = mmoe_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = mmoe_evaluate_batch,
   .train = mmoe_train_batch,

@@ -20,7 +20,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &mmoe_model,
-  .prepare = mmoe_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
   .train_bytes = mmoe_train_bytes,

@@ -379,6 +379,7 @@ const rank_model sasrec_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = sasrec_predict_batch,
+  .prepare = sasrec_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = sasrec_evaluate_batch,
   .train = sasrec_train_batch,

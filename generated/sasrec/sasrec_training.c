@@ -19,7 +19,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &sasrec_model,
-  .prepare = sasrec_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
   .train_bytes = sasrec_train_bytes,

@@ -259,6 +259,7 @@ const rank_model two_tower_model = {
   .drop_last = 1,
   .workspace = workspace,
   .predict = two_tower_predict_batch,
+  .prepare = two_tower_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = two_tower_evaluate_batch,
   .train = two_tower_train_batch,

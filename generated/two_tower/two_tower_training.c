@@ -18,7 +18,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &two_tower_model,
-  .prepare = two_tower_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
   .train_bytes = two_tower_train_bytes,

@@ -215,6 +215,7 @@ const rank_model wide_deep_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = wide_deep_predict_batch,
+  .prepare = wide_deep_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = wide_deep_evaluate_batch,
   .train = wide_deep_train_batch,

@@ -20,7 +20,6 @@ static const unsigned char dims_used[] = {
 
 static const rank_library self = {
   .model = &wide_deep_model,
-  .prepare = wide_deep_prepare,
   .inputs = inputs_used,
   .dims = dims_used,
   .train_bytes = wide_deep_train_bytes,
