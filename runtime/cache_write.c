@@ -7,6 +7,7 @@
 
 #include "cache_format.h"
 #include "data_text.h"
+#include "rank_runtime.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -166,10 +167,18 @@ static int make_directories(const char *dir)
 /* A new file beside the entry, to be renamed to it. */
 static int open_temporary(const char *dir, cache_path *path, rank_error *e)
 {
-  int n = snprintf(path->text, sizeof path->text, "%s/writing-XXXXXX", dir);
+  int n = snprintf(path->text, sizeof path->text, "%s/rows", dir);
   int fd = -1;
+  char *name = NULL;
   if (n > 0 && (size_t)n < sizeof path->text && !make_directories(dir))
-    fd = mkostemp(path->text, O_CLOEXEC);
+    fd = rank_temp_create(path->text, &name);
+  n = snprintf(path->text, sizeof path->text, "%s", name ? name : "");
+  free(name);
+  if (fd >= 0 && (n < 0 || (size_t)n >= sizeof path->text)) {
+    close(fd);
+    fd = -1;
+    errno = ENAMETOOLONG;
+  }
   if (fd < 0) {
     path->text[0] = 0;
     rank_fail(e, "%s: cannot write the cache: %s", dir, strerror(errno));

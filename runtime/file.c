@@ -17,12 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *text_join(const char *a, const char *b)
-{
-  char *joined = NULL;
-  return asprintf(&joined, "%s%s", a, b) < 0 ? NULL : joined;
-}
-
 /* New files get the mode any other program would give them; replaced ones keep theirs. */
 static mode_t wanted_mode(const struct stat *old)
 {
@@ -36,16 +30,9 @@ static mode_t wanted_mode(const struct stat *old)
 
 static int open_temporary(rank_file *f, const struct stat *old, rank_error *e)
 {
-  f->temp = text_join(f->path, ".XXXXXX");
-  if (f->temp == NULL) {
-    return rank_fail(e, "%s: out of memory", f->path);
-  }
-  int fd = mkstemp(f->temp);
+  int fd = rank_temp_create(f->path, &f->temp);
   if (fd < 0) {
-    int error = errno;
-    free(f->temp);
-    f->temp = NULL;
-    return rank_fail(e, "%s: cannot write in its folder: %s", f->path, strerror(error));
+    return rank_fail(e, "%s: cannot write in its folder: %s", f->path, strerror(errno));
   }
   if (fchmod(fd, wanted_mode(old)) != 0 || (f->out = fdopen(fd, "wb")) == NULL) {
     int error = errno;
@@ -103,20 +90,24 @@ int rank_file_commit(rank_file *f, rank_error *e)
     failed = fsync(fileno(f->out)) != 0;
   }
   int error = errno;
+  int renamed = 0;
+  if (!failed && f->temp != NULL) { /* while it is open: closed, it would look as if it was left */
+    failed = rename(f->temp, f->path) != 0;
+    error = errno;
+    renamed = !failed;
+  }
   if (fclose(f->out) != 0 && !failed) {
     failed = 1;
     error = errno;
   }
   f->out = NULL;
-  if (!failed && f->temp != NULL) {
-    failed = rename(f->temp, f->path) != 0;
+  if (renamed) {
+    free(f->temp);
+    f->temp = NULL;
+  }
+  if (renamed && !failed) {
+    failed = sync_folder(f->path) != 0;
     error = errno;
-    if (!failed) {
-      free(f->temp);
-      f->temp = NULL;
-      failed = sync_folder(f->path) != 0;
-      error = errno;
-    }
   }
   if (failed) {
     rank_fail(e, "%s: cannot write: %s", f->path, strerror(error));

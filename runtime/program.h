@@ -22,9 +22,9 @@ typedef enum program_command {
 typedef struct program_options {
   const char *data, *valid, *load, *save, *out, *log, *cache, *batch_file;
   const char *index, *output, *id, *exclude;
-  long epochs, batch, threads, rows, log_every; /* 0: not given */
-  long k;                                       /* 0: not given */
-  long steps, patience;                         /* -1: not given */
+  long epochs, batch, threads, rows, log_every, checkpoint; /* 0: not given */
+  long k;                                                   /* 0: not given */
+  long steps, patience;                                     /* -1: not given */
   uint64_t seed;
   double lr, valid_split; /* 0: not given */
   int has_seed, no_cache, quiet, json, jsonl, funnel, csv;

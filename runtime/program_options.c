@@ -40,6 +40,7 @@ enum {
   KEY_FUNNEL,
   KEY_CSV,
   KEY_PATIENCE,
+  KEY_CHECKPOINT,
   KEY_INDEX,
   KEY_OUTPUT,
   KEY_ID,
@@ -81,6 +82,8 @@ static const struct {
   {T | E | P | S | X | Q, {"load", KEY_LOAD, "FILE", 0, "Weights to start from, safetensors", 0}},
   {F, {"load", KEY_LOAD, "FILE", 0, "Also tell of these weights", 0}},
   {T, {"save", KEY_SAVE, "FILE", 0, "Where the weights go (default NAME.safetensors)", 0}},
+  {T, {"checkpoint-every", KEY_CHECKPOINT, "N", 0,
+        "Also save after every N steps: --load FILE goes on from there to the same bits", 0}},
   {I, {"save", KEY_SAVE, "FILE", 0, "Where the weights go", 0}},
   {P | S | Y | Q, {"out", KEY_OUT, "FILE", 0, "Where the result goes", 0}},
   {X, {"out", 'o', "FILE", 0, "Where the index goes", 0}},
@@ -179,7 +182,8 @@ static int parse_count(program_options *o, int key, const char *arg, struct argp
   } rows[] = {{KEY_EPOCHS, &o->epochs, 1, "epochs"}, {KEY_BATCH, &o->batch, 1, "batch"},
     {KEY_THREADS, &o->threads, 1, "threads"}, {KEY_STEPS, &o->steps, 0, "steps"},
     {KEY_ROWS, &o->rows, 1, "rows"}, {KEY_PATIENCE, &o->patience, 0, "patience"},
-    {KEY_LOG_EVERY, &o->log_every, 1, "log-every"}, {KEY_K, &o->k, 1, "k"}};
+    {KEY_LOG_EVERY, &o->log_every, 1, "log-every"},
+    {KEY_CHECKPOINT, &o->checkpoint, 1, "checkpoint-every"}, {KEY_K, &o->k, 1, "k"}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].key == key) {
       *rows[i].to = whole(arg, rows[i].low, rows[i].name, state);

@@ -26,6 +26,10 @@ int rank_file_create(rank_file *f, const char *path, rank_error *e);
 int rank_file_commit(rank_file *f, rank_error *e); /* on failure the old file is as it was */
 void rank_file_discard(rank_file *f);
 
+/* file_temp.c: a new file beside PREFIX, locked as long as it is open; *name is its path, malloc'd. What
+ * killed programs left there is removed. -1 with errno. */
+int rank_temp_create(const char *prefix, char **name);
+
 /* --- state.c --- */
 
 /* Room for parameters, and optimizer state when `training`; rows[p] of each table. Zeroed. */
@@ -163,6 +167,7 @@ typedef struct rank_training {
   const rank_encoders *enc;
   rank_rows train, valid; /* valid.n == 0: none */
   long epochs, batch, patience, log_every;
+  long checkpoint; /* steps between saves; 0: at ends of epochs alone */
   int threads, drop_last;
   double lr;
   const char *save; /* NULL: not saved */

@@ -210,6 +210,9 @@ static int train_epoch(loop *l, rank_error *e)
       return -1;
     }
     show_step(l);
+    if (t->checkpoint > 0 && t->s->step % (uint64_t)t->checkpoint == 0 && save_current(l, e) != 0) {
+      return -1;
+    }
   }
   return *t->stop != 0 ? 1 : 0;
 }
