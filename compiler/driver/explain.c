@@ -162,7 +162,7 @@ static void slab_map(const Explain *x)
   for (int i = 0; i < p->g->nodes.n; i++) {
     const Node *n = p->g->nodes.data[i];
     const Value *v = &p->value[i];
-    if (v->place != PLACE_TILE || v->layout.per_sample_batch) {
+    if (v->place != PLACE_TILE || v->layout.across > 0) {
       continue;
     }
     double rows = v->layout.ragged < 0 ? 1 : (double)axis_extent(p->g, v->layout.ragged);

@@ -319,7 +319,8 @@ static int compute(Task *t, long steps)
   for (int i = 0; i < t->g->outputs.n; i++) {
     add_output(t, ip, &t->g->outputs.data[i]);
   }
-  bool trains = steps > 0 && t->g->loss && t->g->train.given;
+  /* a model that learns nothing has no training step: its loss is an evaluation's */
+  bool trains = steps > 0 && t->g->loss && t->g->train.given && t->g->grads.n > 0;
   if (!t->g->loss || (!trains && !has_labels(t))) {
     return 0;
   }

@@ -63,7 +63,7 @@ static void bind_batch_values(Emit *e)
       put_line(e,
         "step->%.*s = rank_carve(work, &used, sizeof(rank_real) * (size_t)(%.*s%s + 64));",
         STR_ARG(v->name), STR_ARG(times_plain(e, batch_rows(e, v->layout.ragged), v->layout.width)),
-        v->layout.per_sample_batch ? " * b->n" : "");
+        times_batch(e, "b->n", v->layout.across).s);
     }
   }
 }
@@ -73,13 +73,13 @@ static void bind_tiles(Emit *e)
   put_line(e, "step->tiles = rank_carve(work, &used, sizeof *step->tiles * (size_t)threads);");
   for (int i = 0; i < e->g->nodes.n; i++) {
     const Value *v = &e->p->value[i];
-    if (has_memory(e, e->g->nodes.data[i], PLACE_TILE) && v->layout.per_sample_batch) {
+    if (has_memory(e, e->g->nodes.data[i], PLACE_TILE) && v->layout.across > 0) {
       put_open(e, "for (int i = 0; i < threads; i++) {");
       long rows = v->layout.ragged < 0 ? 1 : axis_extent(e->g, v->layout.ragged);
       put_line(e,
-        "rank_real *values = rank_carve(work, &used, sizeof(rank_real) * (size_t)(b->n * TILE * "
+        "rank_real *values = rank_carve(work, &used, sizeof(rank_real) * (size_t)(b->n%s * TILE * "
         "%ld + 64));",
-        rows * v->layout.width);
+        times_batch(e, "b->n", v->layout.across - 1).s, rows * v->layout.width);
       put_open(e, "if (work) {");
       put_line(e, "step->tiles[i].%.*s = values;", STR_ARG(v->name));
       put_close(e, "}");

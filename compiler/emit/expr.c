@@ -81,6 +81,25 @@ void put_term(Emit *e, Buf *b, Str x, long k)
   }
 }
 
+Str times_batch(Emit *e, const char *n, int power)
+{
+  Str t = S("");
+  for (int i = 0; i < power; i++) {
+    t = put_text(e, "%.*s * %s", STR_ARG(t), n);
+  }
+  return t;
+}
+
+/* index * n^power */
+static Str across_text(Emit *e, Str index, int power)
+{
+  if (index.n == 0 || power == 0) {
+    return index;
+  }
+  Str times = times_batch(e, "step->n", power);
+  return put_text(e, has_space(index) ? "(%.*s)%.*s" : "%.*s%.*s", STR_ARG(index), STR_ARG(times));
+}
+
 /* The index of the row that env points at, for a value with B. */
 static Str row_of(Emit *e, const Env *env, const Node *n)
 {
@@ -111,18 +130,19 @@ static Str offset_of(Emit *e, const Env *env, const Node *n)
 {
   const Value *v = &e->p->value[n->id];
   Buf b = {.arena = e->arena};
+  int across = v->layout.across;
   if (type_has(n->type, AXIS_B)) {
     Str row = row_of(e, env, n);
-    if (v->layout.per_sample_batch && row.n > 0) {
-      row = put_text(e, has_space(row) ? "(%.*s) * step->n" : "%.*s * step->n", STR_ARG(row));
-    }
-    put_term(e, &b, row, v->layout.width);
+    put_term(e, &b, across_text(e, row, v->layout.across), v->layout.width);
   }
   for (int i = 0; i < n->type.n; i++) {
     int axis = n->type.axis[i];
     bool is_row = type_has(n->type, AXIS_B) && (axis == AXIS_B || axis == v->layout.ragged);
     if (!is_row) {
-      put_term(e, &b, env->index[axis], v->layout.stride[i]);
+      bool batch = e->g->axes.data[axis].kind == AXIS_BATCH;
+      across -= batch;
+      Str index = batch ? across_text(e, env->index[axis], across) : env->index[axis];
+      put_term(e, &b, index, v->layout.stride[i]);
     }
   }
   return b.n == 0 ? S("0") : buf_take(&b);

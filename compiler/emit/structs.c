@@ -30,7 +30,7 @@ static int members(Emit *e, Place place, int phase, Op except, bool prepared)
     }
     Str type = type_print(e->g, n->type, e->arena);
     count++;
-    if (place == PLACE_TILE && v->layout.per_sample_batch) {
+    if (place == PLACE_TILE && v->layout.across > 0) {
       put_line(e, "rank_real *%.*s; /* %.*s */", STR_ARG(v->name), STR_ARG(type));
     } else if (place == PLACE_TILE) {
       Str rows = times_text(e, S("TILE"), rows_of(e, v));

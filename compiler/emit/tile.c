@@ -51,7 +51,7 @@ static void declare(Emit *e, const Node *n, int phase)
     }
     put_line(e, "%s *restrict %.*s = step->%.*s + %.*s%s;", type, STR_ARG(name), STR_ARG(name),
       STR_ARG(times_text(e, buf_take(&at), v->layout.width)),
-      v->layout.per_sample_batch ? " * step->n" : "");
+      times_batch(e, "step->n", v->layout.across).s);
   } else if (n->op == OP_PARAM) {
     put_line(e, "const rank_real *restrict %.*s = step->%.*s;", STR_ARG(name),
       STR_ARG(e->param_name[n->leaf]));

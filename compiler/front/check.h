@@ -137,7 +137,8 @@ Value check_expr(Checker *c, const Expr *e);
 Node *check_node(Checker *c, const Expr *e); /* NULL: reported */
 Node *to_node(Checker *c, Value v, Loc loc);
 Node *param_node(Checker *c, int param);
-bool fits(Checker *c, Type t, Loc loc); /* a value of this type is not too large */
+bool fits(Checker *c, Type t,
+  Loc loc); /* a value may be of this type: not too large, its lists have an owner */
 bool plain_number(Checker *c, const Value *v, double *x);
 Value pointwise(Checker *c, Op op, int n, const Value *args, const Loc *locs, Loc loc);
 

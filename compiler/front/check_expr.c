@@ -87,8 +87,33 @@ bool plain_number(Checker *c, const Value *v, double *x)
   return false;
 }
 
+/* A list is as long as the sample's that it belongs to. Of `p[L] * z[B -> C]` alone it is not said whose:
+ * C's, until it meets a value of B, whose lists then count. Passes would have to keep both apart. */
+static bool owns_lists(Checker *c, Type t, Loc loc)
+{
+  int ragged = -1, other = -1;
+  for (int i = 0; i < t.n; i++) {
+    ragged = c->g->axes.data[t.axis[i]].kind == AXIS_RAGGED ? t.axis[i] : ragged;
+    other = c->g->axes.data[t.axis[i]].kind == AXIS_BATCH ? t.axis[i] : other;
+  }
+  if (ragged < 0 || other < 0 || type_has(t, AXIS_B)) {
+    return true;
+  }
+  Str list = c->g->axes.data[ragged].name, of = c->g->axes.data[other].name;
+  fail(c, loc,
+    "%.*s is of other samples ('%.*s') only, and the length of '%.*s' belongs to this one; combine "
+    "it "
+    "with a value of this sample first",
+    STR_ARG(type_print(c->g, t, c->a)), STR_ARG(of), STR_ARG(list));
+  return false;
+}
+
+/* Whether a value of this type may be: not too large, and its lists have lengths. */
 bool fits(Checker *c, Type t, Loc loc)
 {
+  if (!owns_lists(c, t, loc)) {
+    return false;
+  }
   double numbers = 1;
   for (int i = 0; i < t.n; i++) {
     long extent = c->g->axes.data[t.axis[i]].extent;

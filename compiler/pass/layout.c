@@ -40,7 +40,7 @@ Layout plan_layout(const Graph *g, Type t, bool padded)
     l.stride[i] = size;
     long extent = axis_extent(g, t.axis[i]);
     if (g->axes.data[t.axis[i]].kind == AXIS_BATCH) {
-      l.per_sample_batch = true; /* outermost: batch axes come first */
+      l.across++; /* batch axes come first */
     } else {
       size *= last && padded ? padded_extent(extent) : extent;
     }

@@ -43,7 +43,9 @@ typedef struct Layout {
   int ragged;            /* the ragged row axis, or -1 */
   long stride[MAX_AXES]; /* by position in the type; 0 for row axes */
   long width;            /* of a row, padding included */
-  bool per_sample_batch; /* a row holds one value for every sample of the batch: times n */
+  int
+    across; /* other batch axes, outermost: a row holds a value for every sample (or pair, ...) of the
+               * batch, width * n^across numbers; the strides of all but the innermost are times n */
 } Layout;
 
 typedef struct Value {

@@ -7,6 +7,7 @@
 
 #include "../ir/ops.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { DEEPEST = 16 };
@@ -262,7 +263,7 @@ static double kept_bytes(const Plan *p, Place place, bool f64)
     const Layout *l = &p->value[i].layout;
     if (p->value[i].place == place && n->op != OP_PARAM && n->op != OP_INPUT) {
       double rows = l->ragged < 0 ? 1 : (double)axis_extent(p->g, l->ragged);
-      double across = l->per_sample_batch ? (double)p->g->train.batch : 1;
+      double across = pow((double)p->g->train.batch, l->across);
       sum += rows * across * (double)l->width;
     }
   }

@@ -14,7 +14,8 @@
 
 enum { MOST_TERMS = 32, MOST_IN_PRODUCT = 6, LEAST_ROWS = 4 };
 
-/* Sums x over those of n's axes that `other` lacks. */
+/* Sums x over those of n's axes that `other` lacks; not a value of samples alone over B where the product
+ * has a list: of those samples only the ones whose list is long enough count. */
 static Node *sum_own(const Rewriter *w, const Node *n, Node *x, const Node *other, bool *any)
 {
   short own[MAX_AXES];
@@ -25,6 +26,9 @@ static Node *sum_own(const Rewriter *w, const Node *n, Node *x, const Node *othe
         !rule_unsafe_when_empty(w, other, axis)) {
       own[count++] = (short)axis;
     }
+  }
+  if (broad_sum_spells(w->g, x, n->in[0]->type, count, own)) {
+    return x;
   }
   *any |= count > 0;
   return count > 0 ? build_reduce(w->g, OP_SUM, x, count, own) : x;

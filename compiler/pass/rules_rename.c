@@ -102,6 +102,9 @@ static Node *rename_inside(const Rewriter *w, const Node *n, int npairs, const s
   if (n->op == OP_INDEX && is_batch(w->g, n->axes[0])) {
     return build_index(w->g, new_name(pairs, npairs, n->axes[0]));
   }
+  if (moves_lists(w->g, n, npairs, pairs)) { /* also of operands that have one each */
+    return NULL;
+  }
   for (int i = 0; i < n->nin; i++) {
     if (moves_lists(w->g, n->in[i], npairs, pairs)) {
       return NULL;

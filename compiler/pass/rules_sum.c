@@ -240,6 +240,17 @@ static Node *what_stays(Split *s, Node *x, bool below)
   return build_op2(g, x->op, left ? left : build_const(g, 1), right);
 }
 
+/* Whether x, without some of its factors, would have lists but only other samples than x's. */
+static bool loses_owner(const Graph *g, const Node *rest, const Node *x)
+{
+  bool lists = false, others = false;
+  for (int i = 0; i < rest->type.n; i++) {
+    lists |= g->axes.data[rest->type.axis[i]].kind == AXIS_RAGGED;
+    others |= g->axes.data[rest->type.axis[i]].kind == AXIS_BATCH;
+  }
+  return lists && others && type_has(x->type, AXIS_B) && !type_has(rest->type, AXIS_B);
+}
+
 static Node *take_out(const Rewriter *w, const Node *n, bool guarded)
 {
   Graph *g = w->g;
@@ -250,7 +261,7 @@ static Node *take_out(const Rewriter *w, const Node *n, bool guarded)
     return NULL;
   }
   rest = rest ? rest : build_const(g, 1);
-  if (broad_sum_spells(g, rest, x->type, n->naxes, n->axes)) {
+  if (broad_sum_spells(g, rest, x->type, n->naxes, n->axes) || loses_owner(g, rest, x)) {
     return NULL;
   }
   Node *result = broad_sum(g, rest, x->type, n->naxes, n->axes);

@@ -205,7 +205,7 @@ static void keep_local(Plan *p)
     Value *v = &p->value[s->store->id];
     if (s->scope != SCOPE_SAMPLE || (v->place != PLACE_TILE && v->place != PLACE_BATCH) ||
         v->shared || s->flat || s->kind == STMT_OUTPUT || s->kind == STMT_SCATTER ||
-        v->layout.per_sample_batch) {
+        v->layout.across > 0) {
       continue;
     }
     long rows = v->layout.ragged < 0 ? 1 : axis_extent(p->g, v->layout.ragged);
