@@ -27,7 +27,7 @@ expect 0 'Usage: rankc COMMAND' "$rankc" help
 expect 2 "no command 'chekc'" "$rankc" chekc
 expect 0 '^rankc [0-9]+\.[0-9]+\.[0-9]+$' "$rankc" version
 expect 0 '^rankc [0-9]+\.[0-9]+\.[0-9]+$' "$rankc" --version
-for command in check dump emit build run explain bench interpret ops; do
+for command in check dump emit build run explain bench interpret gradcheck ops; do
   expect 0 "Usage: rankc $command" "$rankc" "$command" --help
 done
 expect 0 'CONST.*a number' "$rankc" ops
@@ -44,6 +44,12 @@ expect 0 '^grad ' "$rankc" dump --passes
 expect 0 '# after check' "$rankc" dump models/lr.rank
 expect 0 '^model lr' "$rankc" dump models/lr.rank --after=check
 expect 0 '^model lr' "$rankc" check models/lr.rank
+
+expect 0 '^0 of 2 parameters|^0 of 3 parameters' "$rankc" gradcheck models/lr.rank
+expect 1 'too far' "$rankc" gradcheck models/fm.rank --tolerance 1e-16
+expect 2 'is not a number between 0 and 1' "$rankc" gradcheck models/lr.rank --tolerance many
+printf 'model plain\ninput x : f32\noutput o = x\n' >"$work/plain.rank"
+expect 1 'no loss' "$rankc" gradcheck "$work/plain.rank"
 
 printf 'model broken\noutput p = nothing\n' >"$work/broken.rank"
 expect 1 'broken.rank:2:12: error: ' "$rankc" check "$work/broken.rank"

@@ -13,6 +13,7 @@ int command_run(Options *o);
 int command_explain(Options *o);
 int command_bench(Options *o);
 int command_interpret(Options *o);
+int command_gradcheck(Options *o);
 int command_ops(Options *o);
 
 #endif

@@ -34,6 +34,10 @@ static const Subcommand commands[] = {
     "in turn on the same made-up data."},
   {"interpret", "mi", command_interpret, "Evaluate a model plainly, in double precision",
     "The reference for `NAME step`, on the same files."},
+  {"gradcheck", "mg", command_gradcheck, "Compare gradients with finite differences of the loss",
+    "In double precision, on random parameters and a random batch; the exit code is 1 when an "
+    "error is "
+    "above the tolerance. Give large lists a smaller maximum with --dim."},
   {"ops", "o", command_ops, "Print the table of primitive operations", ""},
   {"version", "", command_version, "Print the version", ""},
 };

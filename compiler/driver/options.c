@@ -32,7 +32,9 @@ enum {
   KEY_LOAD,
   KEY_BATCH,
   KEY_STEPS,
-  KEY_MARKDOWN
+  KEY_MARKDOWN,
+  KEY_TOLERANCE,
+  KEY_PROBES
 };
 
 /* A whole number within bounds, or bad usage. */
@@ -305,6 +307,31 @@ static error_t parse_ops(int key, char *arg, struct argp_state *state)
   return 0;
 }
 
+static const struct argp_option gradcheck_options[] = {
+  {"tolerance", KEY_TOLERANCE, "X", 0, "The largest relative error (default 1e-5)", 0},
+  {"probes", KEY_PROBES, "N", 0, "Elements of each parameter that are tried (default 24)", 0},
+  {0},
+};
+
+static error_t parse_gradcheck(int key, char *arg, struct argp_state *state)
+{
+  Options *o = state->input;
+  char *end = NULL;
+  switch (key) {
+  case KEY_TOLERANCE:
+    o->tolerance = strtod(arg, &end);
+    if (end == arg || *end != '\0' || !(o->tolerance > 0 && o->tolerance < 1)) {
+      argp_error(state, "--tolerance: '%s' is not a number between 0 and 1", arg);
+    }
+    return 0;
+  case KEY_PROBES:
+    o->probes = option_number(state, "--probes", arg, 1, INT_MAX);
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
 static const struct Group {
   char letter;
   struct argp argp;
@@ -318,6 +345,7 @@ static const struct Group {
   {'r', {.options = run_options, .parser = parse_run}},
   {'b', {.options = bench_options, .parser = bench_parse}},
   {'i', {.options = interpret_options, .parser = parse_interpret}},
+  {'g', {.options = gradcheck_options, .parser = parse_gradcheck}},
   {'o', {.options = ops_options, .parser = parse_ops}},
 };
 
@@ -396,6 +424,8 @@ void options_parse(const Subcommand *command, int argc, char **argv, Options *o)
   o->level = FUSE_ALL;
   o->rewrite = true;
   o->steps = 1;
+  o->tolerance = 1e-5;
+  o->probes = 24;
   bench_defaults(o);
   argp_err_exit_status = EXIT_USAGE;
   argv[0] = (char *)str_format(o->arena, "rankc %s", command->name).s;

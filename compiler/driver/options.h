@@ -31,10 +31,12 @@ typedef struct Options {
   int optimize;      /* -O */
   int jobs;          /* C compilers at a time */
   bool keep, werror;
-  int threads;     /* run, bench: of the program; 0: its own choice */
-  Str load, batch; /* interpret */
-  long steps;      /* interpret */
-  bool markdown;   /* ops */
+  int threads;      /* run, bench: of the program; 0: its own choice */
+  Str load, batch;  /* interpret */
+  long steps;       /* interpret */
+  bool markdown;    /* ops */
+  double tolerance; /* gradcheck, as is the next: elements per parameter */
+  long probes;
   /* bench, see runtime/rank_bench.h */
   unsigned bench_levels, bench_rewrites; /* bits, by FuseLevel and by whether */
   long samples, batches, vocab, rounds, seed, length_low, length_high;

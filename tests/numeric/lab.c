@@ -11,111 +11,27 @@
 #include "lab.h"
 #include "../../compiler/ir/print.h"
 #include "../../compiler/ir/verify.h"
-#include "../../runtime/rank_random.h"
-
-double lab_number(Lab *lab)
-{
-  return rank_random_at(lab->seed++, 1, 2);
-}
-
-static long largest_id(const Input *in)
-{
-  long rows = 0;
-  for (int i = 0; i < in->nvocab; i++) {
-    rows += in->vocab[i] ? in->vocab[i] : 5;
-  }
-  return rows;
-}
-
-static double *random_input(Lab *lab, const Graph *g, const Input *in)
-{
-  long count = lab->batch.n, width = 1;
-  for (int i = 0; i < in->type.n; i++) {
-    const Axis *axis = &g->axes.data[in->type.axis[i]];
-    count *= axis->kind == AXIS_BATCH ? 1 : axis->extent;
-    width = axis->extent;
-  }
-  double *x = ARENA_ARRAY(lab->arena, double, count + 1);
-  for (long i = 0; i < count; i++) {
-    x[i] = in->label ? floor(2 * lab_number(lab)) : 0.2 + lab_number(lab);
-    if (in->type.kind == KIND_ID) {
-      long v = in->nvocab > 1 ? i % width : 0, base = 0;
-      for (long k = 0; k < v; k++) {
-        base += in->vocab[k];
-      }
-      long size = in->nvocab > 1 ? in->vocab[v] : largest_id(in);
-      x[i] = (double)(base + (long)(lab_number(lab) * (double)(size < 6 ? size : 6)));
-    }
-  }
-  return x;
-}
-
-static void random_batch(Lab *lab, const Graph *g)
-{
-  const double **input = ARENA_ARRAY(lab->arena, const double *, g->inputs.n + 1);
-  const long **length = ARENA_ARRAY(lab->arena, const long *, g->axes.n);
-  for (int i = 0; i < g->inputs.n; i++) {
-    input[i] = random_input(lab, g, &g->inputs.data[i]);
-  }
-  for (int i = 0; i < g->axes.n; i++) {
-    const Axis *axis = &g->axes.data[i];
-    if (axis->kind == AXIS_RAGGED && axis->root == i) {
-      long *lengths = ARENA_ARRAY(lab->arena, long, lab->batch.n + 1);
-      for (long k = 0; k < lab->batch.n; k++) { /* the second is empty, the third is full */
-        long any = (long)(lab_number(lab) * (double)(axis->extent + 1));
-        lengths[k] = k == 1 ? 0 : k == 2 ? axis->extent : any;
-      }
-      length[i] = lengths;
-    }
-  }
-  lab->batch.input = input;
-  lab->batch.length = length;
-}
 
 Lab lab_new(Arena *a, const Graph *g, long n, uint64_t seed)
 {
   Lab lab = {.arena = a,
     .diags = {.arena = a},
-    .batch = {.n = n},
-    .seed = seed,
+    .probe = probe_new(a, g, n, seed),
     .probes = 24,
     .thorough = true};
   lab.scratch = arena_new((size_t)1 << 28);
-  lab.params = ARENA_ARRAY(a, double *, g->params.n + 1);
-  lab.rows = ARENA_ARRAY(a, long, g->params.n + 1);
-  for (int p = 0; p < g->params.n; p++) {
-    const Param *param = &g->params.data[p];
-    lab.rows[p] = !param->table ? 1 : param->rows ? param->rows : 5;
-    long count = lab.rows[p] * interpret_width(g, param);
-    lab.params[p] = ARENA_ARRAY(a, double, count);
-    for (long i = 0; i < count; i++) {
-      lab.params[p][i] = 0.2 + lab_number(&lab);
-    }
-  }
-  random_batch(&lab, g);
   return lab;
 }
 
 void lab_scale(Lab *lab, const Graph *g, double low, double high)
 {
-  for (int p = 0; p < g->params.n; p++) {
-    long count = lab->rows[p] * interpret_width(g, &g->params.data[p]);
-    for (long i = 0; i < count; i++) {
-      lab->params[p][i] = low + (high - low) * lab_number(lab);
-    }
-  }
+  probe_scale(&lab->probe, g, low, high);
 }
 
+/* The probe's arena is the lab's, as it is now. */
 static Interp *interpreter(const Lab *lab, Arena *a, const Graph *g, bool training)
 {
-  return interpret_new(
-    a, g, &lab->batch, (const double *const *)lab->params, lab->rows, 7, 3, training);
-}
-
-double lab_loss(const Lab *lab, const Graph *g, bool training)
-{
-  Arena scratch = *lab->arena;
-  return interpret_loss(interpreter(lab, &scratch, g, training));
+  return probe_interpreter(&lab->probe, a, g, training);
 }
 
 static bool close_to(double x, double y, double tolerance)
@@ -140,42 +56,20 @@ static void check_verified(Lab *lab, const Graph *g)
   }
 }
 
-/* The derivative of the loss by *x, from five points. */
-static double difference(Lab *lab, const Graph *g, double *x)
-{
-  double at = *x, h = 2e-5, loss[5];
-  for (int i = 0; i < 5; i++) {
-    *x = at + (i - 2) * h;
-    loss[i] = lab_loss(lab, g, true);
-  }
-  *x = at;
-  return (loss[0] - 8 * loss[1] + 8 * loss[3] - loss[4]) / (12 * h);
-}
-
-static const Grad *find_grad(const Graph *g, int param)
-{
-  for (int i = 0; i < g->grads.n; i++) {
-    if (g->grads.data[i].param == param) {
-      return &g->grads.data[i];
-    }
-  }
-  return NULL;
-}
-
 static void check_param(Lab *lab, const Graph *g, int p)
 {
-  const Grad *grad = find_grad(g, p);
+  const Grad *grad = probe_grad(g, p);
   Arena scratch = *lab->arena;
   Interp *ip = interpreter(lab, &scratch, g, true);
   const Tensor *d = grad ? interpret_grad(ip, grad) : NULL;
-  long rows = lab->rows[p] < 12 ? lab->rows[p] : 12; /* ids are small */
+  long rows = lab->probe.rows[p] < 12 ? lab->probe.rows[p] : 12; /* ids are small */
   long count = rows * interpret_width(g, &g->params.data[p]);
   Arena kept = *lab->arena;
   *lab->arena = scratch;
   for (long k = 0; k < count && k < lab->probes; k++) {
-    long i = count <= lab->probes ? k : (long)(lab_number(lab) * (double)count);
+    long i = count <= lab->probes ? k : (long)(probe_number(&lab->probe) * (double)count);
     double by_rule = d ? d->data[i] : 0;
-    double by_difference = difference(lab, g, &lab->params[p][i]);
+    double by_difference = probe_difference(&lab->probe, g, &lab->probe.params[p][i], 2e-5);
     if (!close_to(by_rule, by_difference, 1e-6)) {
       show(lab, "wrong gradient", g);
       fail_msg("d_%.*s[%ld] is %.12g, by differences %.12g", STR_ARG(g->params.data[p].name), i,
@@ -324,15 +218,15 @@ static int find_param(const Graph *g, Str name)
 void lab_copy(Lab *lab, const Graph *g, Str from, Str to)
 {
   int p = find_param(g, from), q = find_param(g, to);
-  long count = lab->rows[p] * interpret_width(g, &g->params.data[p]);
+  long count = lab->probe.rows[p] * interpret_width(g, &g->params.data[p]);
   for (long i = 0; i < count; i++) {
-    lab->params[q][i] = lab->params[p][i];
+    lab->probe.params[q][i] = lab->probe.params[p][i];
   }
 }
 
 const Tensor *lab_gradient(Lab *lab, const Graph *g, Str param)
 {
   Graph *d = pass_simplify(lab->arena, pass_grad(lab->arena, g, &lab->diags));
-  const Grad *grad = find_grad(d, find_param(d, param));
+  const Grad *grad = probe_grad(d, find_param(d, param));
   return interpret_grad(interpreter(lab, lab->arena, d, true), grad);
 }

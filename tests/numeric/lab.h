@@ -4,17 +4,14 @@
 /* A place to try graphs: random parameters and a random batch for any graph, with empty lists and
  * repeated ids, and the checks that hold for every graph. They fail the running cmocka test. */
 
-#include "../../compiler/ir/interpret.h"
+#include "../../compiler/driver/probe.h"
 #include "../../compiler/pass/pass.h"
 
 typedef struct Lab {
   Arena *arena;
   Arena scratch; /* apart from *arena, where messages go */
   Diags diags;
-  InterpretBatch batch;
-  double **params; /* by param */
-  long *rows;      /* by param */
-  uint64_t seed;
+  Probe probe;   /* parameters and batch */
   int probes;    /* of how many elements of a param finite differences are taken */
   bool thorough; /* else each check only once, not at every stage */
 } Lab;
@@ -23,13 +20,11 @@ typedef struct Lab {
 Lab lab_new(Arena *a, const Graph *g, long n, uint64_t seed);
 void lab_scale(
   Lab *lab, const Graph *g, double low, double high); /* params in [low, high) instead */
-double lab_number(Lab *lab);                          /* the next random number in [0, 1) */
 
 void lab_copy(Lab *lab, const Graph *g, Str from, Str to); /* one param's values to another */
 
 /* What pass_grad and pass_simplify make of the gradient of a param. */
 const Tensor *lab_gradient(Lab *lab, const Graph *g, Str param);
-double lab_loss(const Lab *lab, const Graph *g, bool training);
 
 /* Gradients by pass_grad are the finite differences of the loss; simplifying keeps every value and is done
  * after one go; each role gives what the whole gives. `shows` prints the graphs. */
