@@ -52,7 +52,7 @@ typedef struct gather {
   void *scratch;
 } gather;
 
-static int is_retrieval(const rank_metric *metric)
+int rank_is_retrieval(const rank_metric *metric)
 {
   return strcmp(metric->name, "recall") == 0 || strcmp(metric->name, "ndcg") == 0 ||
          strcmp(metric->name, "mrr") == 0;
@@ -90,7 +90,7 @@ static void mark_wanted(gather *g)
   for (int i = 0; i < g->m->nmetrics; i++) {
     const rank_metric *metric = &g->m->metrics[i];
     for (int a = 0; a < metric->nargs; a++) {
-      (is_retrieval(metric) ? g->sampled : g->full)[metric->args[a]] = 1;
+      (rank_is_retrieval(metric) ? g->sampled : g->full)[metric->args[a]] = 1;
     }
   }
 }
@@ -215,9 +215,38 @@ static const rank_real *sampled_values(const gather *g, int output, rank_real *c
   return copy;
 }
 
+/* "recall(u, a; k = 10, 100)" for k = 10: "recall(u, a; k = 10)". */
+static void name_scores(const rank_metric *metric, rank_score *score)
+{
+  int n = metric->nk > 0 ? metric->nk : 1;
+  for (int i = 0; i < n; i++) {
+    size_t base = strcspn(metric->text, ";)");
+    if (metric->nk > 1) {
+      snprintf(score[i].name, sizeof score[i].name, "%.*s; k = %ld)", (int)base, metric->text,
+        metric->k[i]);
+    } else {
+      snprintf(score[i].name, sizeof score[i].name, "%s", metric->text);
+    }
+  }
+}
+
+int rank_retrieval_scores(
+  const rank_metric *metric, const long *place, long rows, rank_score *score)
+{
+  int n = metric->nk > 0 ? metric->nk : 1;
+  name_scores(metric, score);
+  for (int i = 0; i < n; i++) {
+    long k = metric->nk > 0 ? metric->k[i] : 0;
+    score[i].value = metric->name[0] == 'r'   ? rank_recall(place, rows, k)
+                     : metric->name[0] == 'n' ? rank_ndcg(place, rows, k)
+                                              : rank_mrr(place, rows, k);
+  }
+  return n;
+}
+
 static int retrieval(const gather *g, const rank_metric *metric, rank_score *score)
 {
-  int u = metric->args[0], a = metric->args[1], n = metric->nk > 0 ? metric->nk : 1;
+  int u = metric->args[0], a = metric->args[1];
   long width = g->m->outputs[u].width;
   long *place = g->scratch;
   char *at = (char *)g->scratch + (size_t)g->nsample * sizeof(long);
@@ -226,13 +255,7 @@ static int retrieval(const gather *g, const rank_metric *metric, rank_score *sco
   at += -(uintptr_t)at & 63;
   rank_places(sampled_values(g, u, copy), sampled_values(g, a, copy + g->nsample * width),
     g->nsample, width, place, at);
-  for (int i = 0; i < n; i++) {
-    long k = metric->nk > 0 ? metric->k[i] : 0;
-    score[i].value = metric->name[0] == 'r'   ? rank_recall(place, g->nsample, k)
-                     : metric->name[0] == 'n' ? rank_ndcg(place, g->nsample, k)
-                                              : rank_mrr(place, g->nsample, k);
-  }
-  return n;
+  return rank_retrieval_scores(metric, place, g->nsample, score);
 }
 
 static double pointwise(const gather *g, const rank_metric *metric)
@@ -264,21 +287,6 @@ static double pointwise(const gather *g, const rank_metric *metric)
   return (double)NAN;
 }
 
-/* "recall(u, a; k = 10, 100)" for k = 10: "recall(u, a; k = 10)". */
-static void name_scores(const rank_metric *metric, rank_score *score)
-{
-  int n = metric->nk > 0 ? metric->nk : 1;
-  for (int i = 0; i < n; i++) {
-    size_t base = strcspn(metric->text, ";)");
-    if (metric->nk > 1) {
-      snprintf(score[i].name, sizeof score[i].name, "%.*s; k = %ld)", (int)base, metric->text,
-        metric->k[i]);
-    } else {
-      snprintf(score[i].name, sizeof score[i].name, "%s", metric->text);
-    }
-  }
-}
-
 static int compute_scores(const gather *g, rank_scores *scores, rank_error *e)
 {
   int n = 0;
@@ -291,10 +299,10 @@ static int compute_scores(const gather *g, rank_scores *scores, rank_error *e)
   }
   for (int i = 0; i < g->m->nmetrics; i++) {
     rank_score *score = scores->score + scores->n;
-    name_scores(&g->m->metrics[i], score);
-    if (is_retrieval(&g->m->metrics[i])) {
+    if (rank_is_retrieval(&g->m->metrics[i])) {
       scores->n += retrieval(g, &g->m->metrics[i], score);
     } else {
+      name_scores(&g->m->metrics[i], score);
       score->value = pointwise(g, &g->m->metrics[i]);
       scores->n++;
     }

@@ -21,7 +21,7 @@ typedef enum program_command {
 
 typedef struct program_options {
   const char *data, *valid, *load, *save, *out, *log, *cache, *batch_file;
-  const char *index, *output, *id, *exclude;
+  const char *index, *catalogue, *output, *id, *exclude;
   long epochs, batch, threads, rows, log_every, checkpoint; /* 0: not given */
   long k;                                                   /* 0: not given */
   long steps, patience;                                     /* -1: not given */
@@ -164,5 +164,10 @@ int program_exclude(program_exclusion *x, const rank_batch *b, rank_error *e);
 
 /* Opens an index and checks that it holds vectors of this model, these weights and this width. */
 int program_open_index(rank_index **x, const char *path, const program_vectors *v, rank_error *e);
+
+/* --- program_places.c --- */
+
+/* `eval --catalogue` and `eval --index`. */
+int program_eval_places(const rank_model *m, const program_options *o);
 
 #endif

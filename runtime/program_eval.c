@@ -68,6 +68,9 @@ static void print_scores_json(const rank_scores *scores)
 
 int program_eval(const rank_model *m, const program_options *o)
 {
+  if (o->catalogue != NULL || o->index != NULL) {
+    return program_eval_places(m, o);
+  }
   rank_error e = {{0}};
   session s = {.m = m, .o = o};
   rank_scores scores = {0};

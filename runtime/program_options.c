@@ -42,6 +42,7 @@ enum {
   KEY_PATIENCE,
   KEY_CHECKPOINT,
   KEY_INDEX,
+  KEY_CATALOGUE,
   KEY_OUTPUT,
   KEY_ID,
   KEY_EXCLUDE,
@@ -88,11 +89,18 @@ static const struct {
   {P | S | Y | Q, {"out", KEY_OUT, "FILE", 0, "Where the result goes", 0}},
   {X, {"out", 'o', "FILE", 0, "Where the index goes", 0}},
   {Q, {"index", KEY_INDEX, "FILE", 0, "What `index' made", 0}},
+  {E,
+    {"catalogue", KEY_CATALOGUE, "FILE", 0,
+      "Rank each row's item among all of this file's: recall, ndcg and mrr, and nothing else", 0}},
+  {E, {"index", KEY_INDEX, "FILE", 0, "The same, with the items of an index", 0}},
   {X | Q, {"output", KEY_OUTPUT, "NAME", 0,
             "The vectors; default: what the model's recall, ndcg or mrr compares", 0}},
   {X,
     {"id", KEY_ID, "COLUMN", 0, "Column of the items' ids (default: the row's number, from 0)", 0}},
-  {Q, {"exclude", KEY_EXCLUDE, "INPUT", 0, "Leave out the items whose ids are in this input", 0}},
+  {E, {"id", KEY_ID, "COLUMN", 0,
+        "Column that says which item of the catalogue a row's is (default: the model's input)", 0}},
+  {E | Q,
+    {"exclude", KEY_EXCLUDE, "INPUT", 0, "Leave out the items whose ids are in this input", 0}},
   {Q, {"k", KEY_K, "N", 0, "Items for each query (default 10)", 0}},
   {Q, {"format", KEY_FORMAT, "csv|jsonl", 0, "A line per item, or per query (default csv)", 0}},
   {T, {"log", KEY_LOG, "FILE", 0, "A line of JSON per epoch and per some steps", 0}},
@@ -163,7 +171,8 @@ static int parse_text(program_options *o, int key, const char *arg)
   } rows[] = {{KEY_DATA, &o->data}, {KEY_VALID, &o->valid}, {KEY_LOAD, &o->load},
     {KEY_SAVE, &o->save}, {KEY_OUT, &o->out}, {KEY_LOG, &o->log}, {KEY_CACHE, &o->cache},
     {KEY_BATCH_FILE, &o->batch_file}, {'o', &o->out}, {KEY_INDEX, &o->index},
-    {KEY_OUTPUT, &o->output}, {KEY_ID, &o->id}, {KEY_EXCLUDE, &o->exclude}};
+    {KEY_CATALOGUE, &o->catalogue}, {KEY_OUTPUT, &o->output}, {KEY_ID, &o->id},
+    {KEY_EXCLUDE, &o->exclude}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].key == key) {
       *rows[i].to = arg;
@@ -226,6 +235,12 @@ static void check_options(const parsing *p, struct argp_state *state)
   }
   if ((p->command & Y) && o->rows == 0) {
     argp_error(state, "--rows N is missing");
+  }
+  if (o->index != NULL && o->catalogue != NULL) {
+    argp_error(state, "--index and --catalogue exclude each other");
+  }
+  if ((p->command & E) && (o->id || o->exclude) && !o->index && !o->catalogue) {
+    argp_error(state, "--%s needs --catalogue or --index", o->id ? "id" : "exclude");
   }
   if (o->valid != NULL && o->valid_split > 0) {
     argp_error(state, "--valid and --valid-split exclude each other");

@@ -20,12 +20,6 @@ static int is_vector(const rank_output *output)
   return output->nshape == 1 && output->width > 0;
 }
 
-static int is_retrieval(const rank_metric *metric)
-{
-  return strcmp(metric->name, "recall") == 0 || strcmp(metric->name, "ndcg") == 0 ||
-         strcmp(metric->name, "mrr") == 0;
-}
-
 /* "user_vector, ad_vector" */
 static void list_vectors(const rank_model *m, char *text, size_t room)
 {
@@ -55,7 +49,7 @@ int program_vector_output(const rank_model *m, const char *name, int second, ran
     return rank_fail(e, "no output %s; the vectors: %s", name, vectors[0] ? vectors : "none");
   }
   for (int i = 0; i < m->nmetrics; i++) {
-    if (is_retrieval(&m->metrics[i]) && !m->outputs[m->metrics[i].args[second]].hidden) {
+    if (rank_is_retrieval(&m->metrics[i]) && !m->outputs[m->metrics[i].args[second]].hidden) {
       return m->metrics[i].args[second];
     }
   }

@@ -132,6 +132,11 @@ typedef struct rank_rows { /* some rows of some data */
 /* Loss and metrics over rows. `stop` (may be NULL): gives up with 1 as soon as it is not 0. */
 int rank_evaluate(const rank_model *m, const rank_state *s, rank_rows rows, long batch, int threads,
   const volatile int *stop, rank_scores *scores, rank_error *e);
+int rank_is_retrieval(const rank_metric *metric); /* recall, ndcg or mrr of two vectors */
+/* Names and values of such a metric, one for each of its k, from the places that the right ones have among
+ * all [rows]: how many. */
+int rank_retrieval_scores(
+  const rank_metric *metric, const long *place, long rows, rank_score *score);
 void rank_scores_free(rank_scores *scores);
 /* The number to compare epochs by, larger is better: the first metric's first value, else the loss. */
 double rank_scores_rank(const rank_model *m, const rank_scores *scores);

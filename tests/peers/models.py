@@ -495,7 +495,38 @@ class TwoTower(nn.Module):
                 (F.cross_entropy(near, own) + F.cross_entropy(near.T, own)) / 2)
 
 
+class YoutubeDnn(History):
+    def __init__(self, items=1683, width=64, longest=1000):
+        super().__init__(items, width, longest)
+        self.items, self.bias = self.ads, nn.Parameter(torch.zeros(items))
+        del self.ads
+        self.rate, self.u = nn.Parameter(torch.tensor(-3.0)), Mlp(2 * width, 128, width)
+
+    def random(self, rng, n):
+        length = rng.integers(0, self.longest + 1, n)
+        length[:3] = 0, 1, self.longest
+        item = rng.integers(0, len(self.items), n)
+        item[: n // 2] %= 5  # the same item for many: no negatives of each other
+        return {"item": item, "hist": rng.integers(0, len(self.items), (n, self.longest)),
+                "hist.length": length, "share": rng.uniform(1e-5, 1e-2, n).astype(np.float32)}
+
+    def forward(self, batch):
+        here, length = present(batch, "hist"), batch["hist.length"][:, None]
+        h = F.embedding(batch["hist"], self.items) * here[:, :, None]
+        age = (length - 1 - torch.arange(self.longest)).clamp(min=0)
+        near = torch.exp(-F.softplus(self.rate) * age) * here
+        past = (near[:, :, None] * h).sum(1) / near.sum(1, keepdim=True).clamp(min=1e-6)
+        mean = h.sum(1) / length.clamp(min=1)
+        u, item = self.u(torch.cat([past, mean], 1)), batch["item"]
+        users = torch.cat([u, torch.ones_like(u[:, :1])], 1)
+        items = torch.cat([self.items[item], self.bias[item][:, None]], 1)
+        score = users @ items.T - torch.log(batch["share"])
+        same = (item[:, None] == item[None]) & ~torch.eye(len(item), dtype=torch.bool)
+        loss = F.cross_entropy(score.masked_fill(same, -1e9), torch.arange(len(item)))
+        return {"user_vector": users, "item_vector": items}, loss
+
+
 MODELS = {"lr": Lr, "fm": Fm, "ffm": Ffm, "fwfm": Fwfm, "deepfm": DeepFm, "wide_deep": WideDeep,
           "dcnv2": DcnV2, "dlrm": Dlrm, "afm": Afm, "autoint": AutoInt, "mmoe": Mmoe, "esmm": Esmm,
           "esmm_product": EsmmProduct, "din": Din, "din_paper": DinPaper, "sasrec": SasRec,
-          "two_tower": TwoTower}
+          "two_tower": TwoTower, "youtube_dnn": YoutubeDnn}

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# From made-up data to answers: a model of two towers is trained, a catalogue that has no users becomes an
+# index, queries that have no items are searched in it, and what comes out is what `predict` and sorting give.
+# Then everything that can be wrong with these files, with what is said about it.
+#   tests/retrieval.sh RANKC
+set -uo pipefail
+rankc=$(realpath "$1")
+top=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+bad=0
+wrong() {
+  echo "retrieval: $*"
+  bad=$((bad + 1))
+}
+
+"$rankc" build "$top/models/two_tower.rank" -o . -O1 2>said || { cat said; exit 1; }
+m=./two_tower
+"$m" synth --rows 1200 --seed 3 --out all.csv || exit 1
+"$m" train --data all.csv --epochs 2 --save w.st --no-cache --quiet || exit 1
+"$m" train --data all.csv --epochs 3 --save other.st --no-cache --quiet || exit 1
+# The ids count down, so that positions and rows differ.
+awk -F, -v OFS=, '{ id = NR == 1 ? "id" : 5000 - NR; print id, $17, $18, $19, $20, $21, $22, $23, $24, $25,
+  $26, $27, $28 }' all.csv >items.csv
+cut -d, -f1-16 all.csv | head -n 41 >users.csv
+
+"$m" index --data items.csv --load w.st --output ad_vector --id id -o ads.index --no-cache >said || exit 1
+[ "$(cat said)" = "1,200 items, ad_vector of 128 numbers, in ads.index" ] || wrong "index says: $(cat said)"
+"$m" search --index ads.index --data users.csv --load w.st --k 5 --no-cache >hits.csv || exit 1
+[ "$(head -n 1 hits.csv)" = query,rank,id,score ] || wrong "no header"
+[ "$(wc -l <hits.csv)" = 201 ] || wrong "not 40 times 5 hits"
+
+# The same from `predict`: scores to five digits; ids wherever no neighbour is that close.
+"$m" predict --data all.csv --load w.st --out vectors.csv --no-cache || exit 1
+awk -F, 'NR > 1 { for (d = 1; d <= 128; d++) { u[NR - 2, d] = $d; a[NR - 2, d] = $(128 + d) } }
+  END {
+    for (q = 0; q < 40; q++) {
+      for (i = 0; i < 1200; i++) {
+        s[i] = 0
+        for (d = 1; d <= 128; d++) { s[i] += u[q, d] * a[i, d] }
+      }
+      for (r = 1; r <= 5; r++) {
+        best = -1
+        for (i = 0; i < 1200; i++) { if (best < 0 || s[i] > s[best]) { best = i } }
+        print q "," r "," 4998 - best "," s[best]
+        s[best] = -9
+      }
+    }
+  }' vectors.csv >expected.csv
+tail -n +2 hits.csv | paste -d, - expected.csv |
+  awk -F, '{ d = $4 - $8; if (d > 1e-5 || d < -1e-5) { n++ } if ($3 != $7) { ids++ } }
+    END { if (NR != 200 || n > 0 || ids > 2) { print NR " rows, " n + 0 " scores, " ids + 0 " ids"; exit 1 } }' ||
+  wrong "search and predict differ"
+
+for how in "--threads 1" "--threads 3" "--threads 8" "--batch 1" "--batch 7 --threads 2"; do
+  # shellcheck disable=SC2086
+  "$m" search --index ads.index --data users.csv --load w.st --k 5 --no-cache $how | cmp -s - hits.csv ||
+    wrong "search $how differs"
+done
+"$m" search --index ads.index --data users.csv --load w.st --k 2 --format jsonl --no-cache | head -n 1 >line
+ids=$(awk -F, 'NR > 1 && NR < 4 { print $3 }' hits.csv | paste -sd, | sed 's/,/, /')
+grep -q "^{\"query\": 0, \"ids\": \[$ids\], \"scores\": \[0\." line || wrong "jsonl: $(cat line)"
+"$m" search --index ads.index --data users.csv --load w.st --k 5000 --no-cache | grep -c '^7,' >n
+[ "$(cat n)" = 1200 ] || wrong "k larger than the catalogue"
+
+# Every row's own item among all: by the row's number, and by an id that both files have.
+"$m" eval --data all.csv --catalogue all.csv --load w.st --no-cache >by_row || exit 1
+paste -d, items.csv <(cut -d, -f1-16 all.csv) >both.csv
+"$m" eval --data both.csv --index ads.index --id id --load w.st --no-cache >by_id || exit 1
+cmp -s by_row by_id || wrong "eval by row and by id differ"
+[ "$(head -n 1 by_row)" = "1,200 rows, 1,200 items" ] || wrong "eval says: $(cat by_row)"
+# Fewer rows than are compared with each other by the metric without a catalogue: the same places.
+"$m" eval --data all.csv --load w.st --no-cache | grep recall | cmp -s - <(grep recall by_row) ||
+  wrong "eval with and without a catalogue differ"
+
+# A model that knows its items: by its own id, with the history left out, unknown items last.
+cat >next.rank <<'END'
+model next
+dim D = 4
+dim L <= 9
+input item : id(vocab)
+input hist : id(item)[L]
+table v : f32[item, D]
+output user_vector = sum[L](v[hist])
+output item_vector = v[item]
+loss info_nce(user_vector, item_vector)
+metric recall(user_vector, item_vector; k = 1, 2), mrr(user_vector, item_vector)
+train sgd(lr = 1e-9), batch = 2
+END
+"$rankc" build next.rank -o . -O1 2>said || { cat said; exit 1; }
+printf 'item,hist\na,\nb,a\n"x, y",b a\nd,a\n' >next.csv
+printf 'hist\na b\n\n' >seen.csv
+./next train --data next.csv --save n.st --no-cache --quiet || exit 1
+./next index --data next.csv --id item --load n.st -o next.index --no-cache >said || exit 1
+./next search --index next.index --data seen.csv --load n.st --exclude hist --no-cache |
+  cut -d, -f1,3- | sed 's/,[-0-9.e]*$//' | sort >found
+printf '%s\n' '0,"x, y"' 0,d '1,"x, y"' 1,a 1,b 1,d query,id | sed 's/,id$/,id,score/' | sort >want
+cmp -s found want || wrong "search --exclude: $(paste -sd' ' found)"
+printf 'item,hist\nb,a d "x\nnew,a\n' | sed 's/ "x//' >held.csv
+./next eval --data held.csv --index next.index --exclude hist --load n.st --no-cache >said || exit 1
+grep -q '^1 rows have an item that the catalogue does not; it counts as last$' said || wrong "$(cat said)"
+printf 'item\na\nb\na\n' >twice.csv
+
+# What is wrong, and what is said.
+says() { # expected text, command
+  local text=$1
+  shift
+  if "$@" --no-cache >/dev/null 2>said; then
+    wrong "$* succeeded"
+  elif [ "$(cat said)" != "$text" ]; then
+    wrong "$*: $(cat said)"
+  fi
+}
+t="two_tower: error:"
+says "$t no output x; the vectors: user_vector, ad_vector" \
+  "$m" index --data items.csv --load w.st --output x -o no.index
+says "$t items.csv:1: no column item for --id" \
+  "$m" index --data items.csv --load w.st --id item -o no.index
+says "next: error: twice.csv: rows 0 and 2 (the first is 0) have the same id \"a\"" \
+  ./next index --data twice.csv --load n.st --id item -o no.index
+says "$t gone.index: cannot open: No such file or directory" \
+  "$m" search --index gone.index --data users.csv --load w.st
+says "$t users.csv: not an index (it does not start like one)" \
+  "$m" search --index users.csv --data users.csv --load w.st
+head -c 5000 ads.index >cut.index
+says "$t cut.index: cut off: 5000 bytes, its header says $(wc -c <ads.index)" \
+  "$m" search --index cut.index --data users.csv --load w.st
+says "$t next.index: an index of another model (next)" \
+  "$m" search --index next.index --data users.csv --load w.st
+says "$t ads.index: made with other weights than other.st; index again" \
+  "$m" search --index ads.index --data users.csv --load other.st
+says "$t --exclude x: the model has no such input" \
+  "$m" search --index ads.index --data users.csv --load w.st --exclude x
+says "$t --exclude user: the input has to hold ids, one or a list" \
+  "$m" search --index ads.index --data users.csv --load w.st --exclude user
+[ ! -e no.index ] || wrong "an index of what failed"
+echo "retrieval: $bad wrong"
+[ $bad = 0 ]
