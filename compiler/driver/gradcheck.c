@@ -48,6 +48,9 @@ static Worst try_param(
 {
   Arena kept = *p->arena;
   const Grad *grad = probe_grad(derived, param);
+  if (grad && grad->update) {
+    return (Worst){0}; /* a formula moves it, no gradient */
+  }
   Interp *ip = probe_interpreter(p, p->arena, derived, true);
   const Tensor *d = grad ? interpret_grad(ip, grad) : NULL;
   long rows = p->rows[param] < PROBE_ROWS ? p->rows[param] : PROBE_ROWS;

@@ -336,6 +336,9 @@ static int compute(Task *t, long steps)
       add_entry(t, S("loss"), loss);
       for (int i = 0; i < t->g->grads.n && trains; i++) {
         const Grad *grad = &t->g->grads.data[i];
+        if (grad->update) {
+          continue;
+        }
         Str name = t->g->params.data[grad->param].name;
         add_param(t, str_format(t->a, "grad.%.*s", STR_ARG(name)), grad->param,
           interpret_grad(ip, grad)->data);

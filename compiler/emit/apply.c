@@ -62,7 +62,12 @@ static void update_dense(Emit *e, const Grad *grad)
   const Param *q = &e->g->params.data[grad->param];
   put_line(e, "/* %.*s */", STR_ARG(q->name));
   put_open(e, "{");
-  param_pointers(e, grad->param, "");
+  if (grad->update) {
+    put_line(e, "rank_real *restrict %.*s = step->%.*s;", STR_ARG(e->own_name),
+      STR_ARG(e->param_name[grad->param]));
+  } else {
+    param_pointers(e, grad->param, "");
+  }
   Env env = no_sample(e);
   Str at;
   bool scalar = q->type.n == 0;
@@ -75,8 +80,12 @@ static void update_dense(Emit *e, const Grad *grad)
     q->type.n == 1 ? "#pragma omp for nowait schedule(static, 64)" : "#pragma omp for nowait";
   int loops = param_loops(e, &env, q, split, &at);
   Str g = expr(e, &env, grad->node);
-  put_line(e, "%.*s, %.*s%.*s, &step->hyper);", STR_ARG(update_call(e, at)), STR_ARG(g),
-    STR_ARG(l2_argument(e)));
+  if (grad->update) {
+    put_line(e, "%.*s[%.*s] = %.*s;", STR_ARG(e->own_name), STR_ARG(at), STR_ARG(g));
+  } else {
+    put_line(e, "%.*s, %.*s%.*s, &step->hyper);", STR_ARG(update_call(e, at)), STR_ARG(g),
+      STR_ARG(l2_argument(e)));
+  }
   for (int i = 0; i < loops; i++) {
     put_close(e, "}");
   }
@@ -185,6 +194,9 @@ static void clip_function(Emit *e)
   for (int i = 0; i < e->g->grads.n; i++) {
     const Grad *grad = &e->g->grads.data[i];
     const Param *q = &e->g->params.data[grad->param];
+    if (grad->update) {
+      continue;
+    }
     if (grad->node->op == OP_SCATTER) {
       Str name = e->param_name[grad->param];
       put_open(e, "for (long i = 0; i < step->%.*s_rows.n; i++) {", STR_ARG(name));
@@ -271,6 +283,9 @@ void export_function(Emit *e)
     const Grad *grad = &e->g->grads.data[i];
     const Param *q = &e->g->params.data[grad->param];
     Str name = e->param_name[grad->param];
+    if (grad->update) {
+      continue;
+    }
     put_open(e, "if (to[%d]) {", grad->param);
     if (grad->node->op == OP_SCATTER) {
       put_line(e, "const rank_lookups *rows = &step->%.*s_rows;", STR_ARG(name));

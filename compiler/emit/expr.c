@@ -58,48 +58,6 @@ Str length_of(Emit *e, int axis)
   return put_text(e, "%ld", a->extent);
 }
 
-static bool has_space(Str x)
-{
-  for (int i = 0; i < x.n; i++) {
-    if (x.s[i] == ' ') {
-      return true;
-    }
-  }
-  return false;
-}
-
-Str times_text(Emit *e, Str x, long k)
-{
-  return k == 1 ? x : put_text(e, has_space(x) ? "(%.*s) * %ld" : "%.*s * %ld", STR_ARG(x), k);
-}
-
-/* nothing for a zero */
-void put_term(Emit *e, Buf *b, Str x, long k)
-{
-  if (x.n > 0 && !str_eq(x, S("0"))) {
-    buf_format(b, "%s%.*s", b->n > 0 ? " + " : "", STR_ARG(times_text(e, x, k)));
-  }
-}
-
-Str times_batch(Emit *e, const char *n, int power)
-{
-  Str t = S("");
-  for (int i = 0; i < power; i++) {
-    t = put_text(e, "%.*s * %s", STR_ARG(t), n);
-  }
-  return t;
-}
-
-/* index * n^power */
-static Str across_text(Emit *e, Str index, int power)
-{
-  if (index.n == 0 || power == 0) {
-    return index;
-  }
-  Str times = times_batch(e, "step->n", power);
-  return put_text(e, has_space(index) ? "(%.*s)%.*s" : "%.*s%.*s", STR_ARG(index), STR_ARG(times));
-}
-
 /* The index of the row that env points at, for a value with B. */
 static Str row_of(Emit *e, const Env *env, const Node *n)
 {
@@ -396,6 +354,21 @@ static Printed print_gather(Emit *e, const Env *env, const Node *n)
     false);
 }
 
+/* Ids are compared as the whole numbers they are: as rank_real, large ones would meet. */
+static bool compares_ids(const Env *env, const Node *n)
+{
+  return (n->op == OP_EQ || n->op == OP_NE) && env->vec < 0 && n->in[0]->type.kind == KIND_ID &&
+         n->in[1]->type.kind == KIND_ID && plan_source(n->in[0])->op == OP_INPUT &&
+         plan_source(n->in[1])->op == OP_INPUT;
+}
+
+static Printed print_id_compare(Emit *e, const Env *env, const Node *n)
+{
+  return (Printed){put_text(e, "(rank_real)(%.*s %s %.*s)", STR_ARG(element_of(e, env, n->in[0])),
+                     op_rows[n->op].word, STR_ARG(element_of(e, env, n->in[1]))),
+    PREC_UNARY, false};
+}
+
 static Printed print(Emit *e, const Env *env, const Node *n)
 {
   if (n == env->sum) {
@@ -426,7 +399,9 @@ static Printed print(Emit *e, const Env *env, const Node *n)
   case OP_ORDER:
     return print(e, env, n->in[0]);
   default:
-    return is_gate(e, n) ? print_gate(e, env, n) : print_op(e, env, n);
+    return compares_ids(env, n) ? print_id_compare(e, env, n)
+           : is_gate(e, n)      ? print_gate(e, env, n)
+                                : print_op(e, env, n);
   }
 }
 

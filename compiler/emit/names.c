@@ -160,7 +160,8 @@ static void find_own(Naming *m)
     const Node *n = g->grads.data[i].node;
     Str param = g->params.data[g->grads.data[i].param].name;
     if (n->op != OP_PARAM && n->op != OP_SCATTER && !m->forward[n->id]) {
-      m->own[n->id] = str_format(m->e->arena, "grad.%.*s", STR_ARG(param));
+      m->own[n->id] =
+        str_format(m->e->arena, g->grads.data[i].update ? "new.%.*s" : "grad.%.*s", STR_ARG(param));
     }
     m->grad[n->id] = n->op != OP_SCATTER ? 1 + g->grads.data[i].param : 0;
     Str layer = layer_of(g, &(Node){.leaf = g->grads.data[i].param});

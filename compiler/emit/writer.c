@@ -140,3 +140,46 @@ void comment_source(Emit *e, Loc loc)
   put_line(e, "/* %s:%d  %s */", slash ? slash + 1 : str_copy(e->arena, loc.source->name).s,
     e->line, quoted.s);
 }
+
+bool text_has_space(Str x)
+{
+  for (int i = 0; i < x.n; i++) {
+    if (x.s[i] == ' ') {
+      return true;
+    }
+  }
+  return false;
+}
+
+Str times_text(Emit *e, Str x, long k)
+{
+  return k == 1 ? x : put_text(e, text_has_space(x) ? "(%.*s) * %ld" : "%.*s * %ld", STR_ARG(x), k);
+}
+
+/* nothing for a zero */
+void put_term(Emit *e, Buf *b, Str x, long k)
+{
+  if (x.n > 0 && !str_eq(x, S("0"))) {
+    buf_format(b, "%s%.*s", b->n > 0 ? " + " : "", STR_ARG(times_text(e, x, k)));
+  }
+}
+
+Str times_batch(Emit *e, const char *n, int power)
+{
+  Str t = S("");
+  for (int i = 0; i < power; i++) {
+    t = put_text(e, "%.*s * %s", STR_ARG(t), n);
+  }
+  return t;
+}
+
+/* index * n^power */
+Str across_text(Emit *e, Str index, int power)
+{
+  if (index.n == 0 || power == 0) {
+    return index;
+  }
+  Str times = times_batch(e, "step->n", power);
+  return put_text(
+    e, text_has_space(index) ? "(%.*s)%.*s" : "%.*s%.*s", STR_ARG(index), STR_ARG(times));
+}

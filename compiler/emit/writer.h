@@ -76,8 +76,10 @@ Str place_of(Emit *e, const Env *env, const Node *n);        /* of a stored valu
 Str target_of(Emit *e, const Env *env, const Node *n);       /* the same, to be written */
 Env through_view(Emit *e, const Env *env, const Node *view); /* as the view's operand needs it */
 void put_term(Emit *e, Buf *b, Str x, long k);               /* adds x * k to a sum */
-Str times_text(Emit *e, Str x, long k);                      /* x * k */
-Str times_batch(Emit *e, const char *n, int power);          /* " * n", power times */
+bool text_has_space(Str x);
+Str across_text(Emit *e, Str index, int power); /* index times so many samples as `power` batches */
+Str times_text(Emit *e, Str x, long k);         /* x * k */
+Str times_batch(Emit *e, const char *n, int power); /* " * n", power times */
 Str pointer_to(
   Emit *e, const Env *env, const Node *n, Str more); /* &...: element of a view or value */
 Str row_count(Emit *e, int ragged); /* rows of the tile: n, or X_off[n] - X_off[0] */

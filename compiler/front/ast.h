@@ -86,6 +86,7 @@ typedef enum StmtKind {
   STMT_SCHEDULE,
   STMT_STATE, /* in an optimizer */
   STMT_GRAD,
+  STMT_UPDATE,
   STMT_RESULT /* the last line of a body */
 } StmtKind;
 

@@ -169,6 +169,7 @@ static void check_statement(Checker *c, const Stmt *s)
     check_train(c, s);
     break;
   case STMT_GRAD:
+  case STMT_UPDATE:
     check_grad(c, s);
     break;
   case STMT_FN:

@@ -61,15 +61,41 @@ static Value check_reduce(Checker *c, const Expr *e, Op op, int n, const Value *
                    : node_value(place(c, build_reduce(c->g, op, x, kept, axes), e->loc));
 }
 
-/* last(x): the last axis of x that is not the batch. axes(x): all of them, for an axis list. */
+/* The axes of t but those listed, and not the batch. */
+static Value other_axes(Checker *c, Type t, int n, const short *but)
+{
+  Value list = {.kind = VALUE_LIST, .list = ARENA_ARRAY(c->a, Value, t.n)};
+  for (int i = 0; i < t.n; i++) {
+    bool other = c->g->axes.data[t.axis[i]].kind != AXIS_BATCH;
+    for (int k = 0; k < n; k++) {
+      other = other && but[k] != t.axis[i];
+    }
+    if (other) {
+      list.list[list.n++] = axis_value(t.axis[i]);
+    }
+  }
+  return list;
+}
+
+/* last(x): the last axis of x that is not the batch. axes(x): all of them, for an axis list.
+ * rest[A, ...](x): all but these and the batch; rest(x): but the last. */
 static Value check_axes_of(Checker *c, const Expr *e, int n, const Value *args)
 {
-  if (n != 1 || e->has_axes || e->options.n > 0) {
+  bool rest = str_eq(e->name, S("rest"));
+  if (n != 1 || (e->has_axes && !rest) || e->options.n > 0) {
     return fail(c, e->loc, "%.*s(x) takes one value", STR_ARG(e->name));
   }
   Node *x = to_node(c, args[0], e->args.data[0]->loc);
-  if (!x) {
+  short axes[MAX_AXES];
+  int count = 0;
+  if (!x || (e->has_axes && !check_axes(c, &e->axes, MAX_AXES, axes, &count))) {
     return error_value;
+  }
+  if (rest && !e->has_axes && x->type.n > 0) {
+    axes[count++] = x->type.axis[x->type.n - 1];
+  }
+  if (rest) {
+    return other_axes(c, x->type, count, axes);
   }
   if (str_eq(e->name, S("axes"))) {
     Value list = {.kind = VALUE_LIST, .n = x->type.n, .list = ARENA_ARRAY(c->a, Value, x->type.n)};
@@ -154,7 +180,7 @@ static Value fail_call(Checker *c, const Module *m, const Expr *e, int n)
 static Value check_primitive(Checker *c, const Module *m, const Expr *e, int n, const Value *args)
 {
   bool known = false;
-  if (str_eq(e->name, S("last")) || str_eq(e->name, S("axes"))) {
+  if (str_eq(e->name, S("last")) || str_eq(e->name, S("axes")) || str_eq(e->name, S("rest"))) {
     return check_axes_of(c, e, n, args);
   }
   Value v = check_leaf(c, e, &known);

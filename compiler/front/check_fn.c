@@ -31,7 +31,7 @@ static const Stmt *find_in(const Program *p, Str name, int n)
 static bool primitive(Str name)
 {
   static const char *const words[] = {"sum", "max", "min", "where", "concat", "index", "size",
-    "last", "axes", "random", "training", "scatter", "pad", "untriangle"};
+    "last", "axes", "rest", "random", "training", "scatter", "pad", "untriangle"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
     if (str_eq(name, str_of(words[i]))) {
       return true;
@@ -286,6 +286,9 @@ static Value run_body(Checker *c, const Stmt *fn)
       break;
     case STMT_LET:
       check_body_let(c, s);
+      break;
+    case STMT_UPDATE:
+      check_grad(c, s);
       break;
     default:
       return fail(c, s->loc, "this cannot stand in the body of a function");

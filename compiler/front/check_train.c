@@ -363,7 +363,35 @@ void check_train(Checker *c, const Stmt *s)
   }
 }
 
-/* grad PARAM = EXPR, in programs that the compiler printed */
+/* Is n what PARAM can have as its gradient or become? */
+static bool check_fit(Checker *c, const Stmt *s, const Param *p, const Node *n)
+{
+  bool update = s->kind == STMT_UPDATE;
+  bool good = p->table ? !update && n->op == OP_SCATTER && n->leaf == (int)(p - c->g->params.data)
+                       : n->type.kind == KIND_REAL;
+  for (int i = 0; i < n->type.n && !p->table; i++) {
+    good = good && type_has(p->type, n->type.axis[i]);
+  }
+  if (good) {
+    return true;
+  }
+  if (p->table && update) {
+    fail(c, s->name_loc, "'%.*s' is a table; only a param can be updated", STR_ARG(p->name));
+  } else if (p->table) {
+    fail(c, s->expr->loc, "the gradient of table '%.*s' must be scatter(%.*s, ids, d, ...)",
+      STR_ARG(p->name), STR_ARG(p->name));
+  } else if (update && type_has(n->type, AXIS_B)) {
+    fail(c, s->expr->loc,
+      "'%.*s' is the same for every sample, and this is a value of each: sum[B]", STR_ARG(p->name));
+  } else {
+    fail(c, s->expr->loc, "%s '%.*s' must have its axes, %.*s, not %.*s",
+      update ? "what becomes of" : "the gradient of", STR_ARG(p->name),
+      STR_ARG(type_print(c->g, p->type, c->a)), STR_ARG(type_print(c->g, n->type, c->a)));
+  }
+  return false;
+}
+
+/* update PARAM = EXPR; grad PARAM = EXPR, in programs that the compiler printed */
 void check_grad(Checker *c, const Stmt *s)
 {
   Binding *b = scope_find(c->scope, s->name);
@@ -376,23 +404,14 @@ void check_grad(Checker *c, const Stmt *s)
     return;
   }
   int param = b->value.index;
-  const Param *p = &c->g->params.data[param];
   for (int i = 0; i < c->g->grads.n; i++) {
     if (c->g->grads.data[i].param == param) {
-      fail(c, s->name_loc, "'%.*s' has two gradients", STR_ARG(s->name));
+      fail(c, s->name_loc, "'%.*s' has two %s", STR_ARG(s->name),
+        s->kind == STMT_UPDATE ? "updates" : "gradients");
       return;
     }
   }
-  bool good = p->table ? n->op == OP_SCATTER && n->leaf == param : true;
-  for (int i = 0; i < n->type.n && !p->table; i++) {
-    good = good && type_has(p->type, n->type.axis[i]);
+  if (check_fit(c, s, &c->g->params.data[param], n)) {
+    *VEC_PUSH(c->a, &c->g->grads) = (Grad){param, n, s->kind == STMT_UPDATE};
   }
-  if (!good) {
-    fail(c, s->expr->loc,
-      p->table ? "the gradient of table '%.*s' must be scatter(%.*s, ids, d, ...)"
-               : "the gradient of '%.*s' must have its axes, not %.*s",
-      STR_ARG(p->name), STR_ARG(p->table ? p->name : type_print(c->g, n->type, c->a)));
-    return;
-  }
-  *VEC_PUSH(c->a, &c->g->grads) = (Grad){param, n};
 }

@@ -227,7 +227,7 @@ static bool goes_on(const Lexer *x)
 static bool statement_word(Str word)
 {
   static const char *const words[] = {"dim", "input", "label", "table", "param", "loss", "output",
-    "metric", "train", "fn", "data", "model", "optimizer", "schedule", "grad"};
+    "metric", "train", "fn", "data", "model", "optimizer", "schedule", "grad", "update"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
     if (str_eq(word, str_of(words[i]))) {
       return true;

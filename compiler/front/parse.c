@@ -219,6 +219,7 @@ static const Word words[] = {
   {"schedule", STMT_SCHEDULE, parse_optimizer, false},
   {"state", STMT_STATE, parse_let, true},
   {"grad", STMT_GRAD, parse_let, false},
+  {"update", STMT_UPDATE, parse_let, true},
 };
 
 static const Word *statement_word(const Parser *p, bool body)

@@ -63,7 +63,7 @@ static double norm_scale(Interp *ip)
   double squares = 0;
   for (int i = 0; o->clip_norm > 0 && i < ip->g->grads.n; i++) {
     const Tensor *grad = interpret_grad(ip, &ip->g->grads.data[i]);
-    for (long j = 0; j < grad->count; j++) {
+    for (long j = 0; j < grad->count && !ip->g->grads.data[i].update; j++) {
       double g = clipped(o, grad->data[j]);
       squares += g * g;
     }
@@ -131,6 +131,10 @@ void interpret_optimizer_step(Interp *ip, double *const *params, double *const *
     int param = g->grads.data[i].param;
     long width = interpret_width(g, &g->params.data[param]);
     for (long j = 0; j < ip->rows[param] * width; j++) {
+      if (g->grads.data[i].update) {
+        params[param][j] = grads[i]->data[j];
+        continue;
+      }
       bool here = !touched[i] || touched[i][j / width];
       if (here || o->dense_tables || (o->l2_dense && o->l2 > 0)) {
         double l2 = here || o->l2_dense ? o->l2 : 0;

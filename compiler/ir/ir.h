@@ -137,7 +137,8 @@ typedef struct Metric {
 
 typedef struct Grad {
   int param;
-  Node *node; /* dense: type without B, broadcast to the param's; table: a SCATTER node */
+  Node *node;  /* dense: type without B, broadcast to the param's; table: a SCATTER node */
+  bool update; /* node is what the param becomes after a training step, not its gradient */
 } Grad;
 
 /* One assignment of an optimizer's or a schedule's text: nodes over OP_VAR leaves, real scalars. */
@@ -194,6 +195,8 @@ typedef struct Graph {
   Train train;
   Data data;
 } Graph;
+
+bool graph_has_gradients(const Graph *g); /* gradients, not only updates */
 
 bool type_has(Type t, int axis);
 bool type_same(Type x, Type y);      /* same kind and same set of axes, in any order */

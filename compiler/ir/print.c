@@ -158,7 +158,8 @@ static void print_grads(Printer *p)
   const Graph *g = p->g;
   for (int i = 0; i < g->grads.n; i++) {
     Str name = g->params.data[g->grads.data[i].param].name;
-    buf_format(&p->b, "%sgrad %.*s = ", i == 0 ? "\n" : "", STR_ARG(name));
+    buf_format(&p->b, "%s%s %.*s = ", i == 0 ? "\n" : "",
+      g->grads.data[i].update ? "update" : "grad", STR_ARG(name));
     print_value(p, g->grads.data[i].node);
     buf_str(&p->b, S("\n"));
   }

@@ -281,3 +281,13 @@ bool node_type(const Graph *g, const Node *n, Type *type)
   type->kind = kind;
   return all.ok;
 }
+
+bool graph_has_gradients(const Graph *g)
+{
+  for (int i = 0; i < g->grads.n; i++) {
+    if (!g->grads.data[i].update) {
+      return true;
+    }
+  }
+  return false;
+}

@@ -176,7 +176,7 @@ static void verify_grad(Verifier *v, const Grad *grad)
     fits &= type_has(param->type, n->type.axis[i]);
   }
   if (!fits) {
-    wrong(v, n->loc, "gradient of %.*s has another type", STR_ARG(param->name));
+    wrong(v, n->loc, "gradient or update of %.*s has another type", STR_ARG(param->name));
   }
 }
 

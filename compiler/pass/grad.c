@@ -27,13 +27,24 @@ static bool has_gradient(const Node *n, int operand)
          row->grad[operand < 3 && row->arity >= 0 ? operand : 0][0] != 0;
 }
 
+/* Is it a param that a formula updates? */
+static bool updated(const Graph *g, const Node *n)
+{
+  for (int i = 0; n->op == OP_PARAM && i < g->grads.n; i++) {
+    if (g->grads.data[i].update && g->grads.data[i].param == n->leaf) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /* Which nodes of g an adjoint is worth computing for. */
 static bool *find_active(const Graph *g)
 {
   bool *active = ARENA_ARRAY(g->arena, bool, g->nodes.n);
   for (int i = 0; i < g->nodes.n; i++) {
     const Node *n = g->nodes.data[i];
-    active[i] = n->op == OP_PARAM || n->op == OP_GATHER;
+    active[i] = (n->op == OP_PARAM && !updated(g, n)) || n->op == OP_GATHER;
     for (int k = 0; k < n->nin; k++) {
       active[i] = active[i] || (active[n->in[k]->id] && has_gradient(n, k));
     }
@@ -250,7 +261,7 @@ static Graph *copy(Arena *a, const Graph *old)
 Graph *pass_grad(Arena *a, const Graph *old, Diags *d)
 {
   Graph *g = copy(a, old);
-  if (g->grads.n > 0 || !g->loss || !g->train.given) {
+  if (graph_has_gradients(g) || !g->loss || !g->train.given) {
     return g;
   }
   Reverse r = {.g = g, .d = d, .nforward = g->nodes.n, .active = find_active(g)};

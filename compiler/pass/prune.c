@@ -11,7 +11,7 @@
 static Node **copy(Graph *g, const Graph *old, PruneFor what)
 {
   Node **map = ARENA_ARRAY(g->arena, Node *, old->nodes.n);
-  bool stops_done = what != PRUNE_TRAIN || old->grads.n > 0;
+  bool stops_done = what != PRUNE_TRAIN || graph_has_gradients(old);
   for (int i = 0; i < old->nodes.n; i++) {
     const Node *n = old->nodes.data[i];
     Node **in = ARENA_ARRAY(g->arena, Node *, n->nin);

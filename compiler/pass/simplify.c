@@ -318,7 +318,7 @@ static void add_rule(Engine *e, const Rule *rule)
 Graph *rules_apply(Arena *a, const Graph *g, const Rule *rules, int nrules)
 {
   Engine e = {.a = a};
-  e.w.grads_taken = g->grads.n > 0 || !g->loss || !g->train.given;
+  e.w.grads_taken = graph_has_gradients(g) || !g->loss || !g->train.given;
   for (int i = 0; i < nrules; i++) {
     add_rule(&e, &rules[i]);
   }

@@ -276,8 +276,8 @@ static void evaluate_tile_1(const struct evaluate_step *step, struct evaluate_ti
     /* youtube_dnn.rank:32  other = where(item[B -> C] == item, -1e9, score) */
 #pragma omp simd
     for (long c = 0; c < step->n; c++) {
-      other[s * step->n + c] = rank_where(rank_eq((rank_real)step->item[c], (rank_real)item[s]),
-        -1e+09f, score_sum[s * step->n + c] - step->often[c]);
+      other[s * step->n + c] = rank_where((rank_real)(step->item[c] == item[s]), -1e+09f,
+        score_sum[s * step->n + c] - step->often[c]);
     }
     /* youtube_dnn.rank:34  loss   softplus(logsumexp[C](other) - own) */
     rank_real loss_sum_max = -(rank_real)INFINITY;

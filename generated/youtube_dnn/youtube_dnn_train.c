@@ -383,8 +383,8 @@ static void train_tile_1(
     /* youtube_dnn.rank:32  other = where(item[B -> C] == item, -1e9, score) */
 #pragma omp simd
     for (long c = 0; c < step->n; c++) {
-      other[s * step->n + c] = rank_where(rank_eq((rank_real)step->item[c], (rank_real)item[s]),
-        -1e+09f, score_sum[s * step->n + c] - step->often[c]);
+      other[s * step->n + c] = rank_where((rank_real)(step->item[c] == item[s]), -1e+09f,
+        score_sum[s * step->n + c] - step->often[c]);
     }
     /* youtube_dnn.rank:34  loss   softplus(logsumexp[C](other) - own) */
     rank_real loss_sum_max_here = -(rank_real)INFINITY;
@@ -413,8 +413,8 @@ static void train_tile_1(
     /* youtube_dnn.rank:30  score = sum[last(user_vector)](user_vector * item_vector[B -> C]) - often[B -> C] */
 #pragma omp simd
     for (long c = 0; c < step->n; c++) {
-      d_score[s * step->n + c] = rank_where(rank_eq((rank_real)step->item[c], (rank_real)item[s]),
-        0.0f, d_other_ratio[s] * loss_sum_exp[s * step->n + c]);
+      d_score[s * step->n + c] = rank_where((rank_real)(step->item[c] == item[s]), 0.0f,
+        d_other_ratio[s] * loss_sum_exp[s * step->n + c]);
     }
     rank_real d_user_vector_sum[80];
 #pragma omp simd
@@ -557,12 +557,10 @@ static void train_tile_2(
     /* youtube_dnn.rank:30  score = sum[last(user_vector)](user_vector * item_vector[B -> C]) - often[B -> C] */
 #pragma omp simd
     for (long c = 0; c < step->n; c++) {
-      d_item_vector_kept[s * step->n + c] =
-        rank_where(rank_eq((rank_real)item[s], (rank_real)step->item[c]), 0.0f,
-          step->d_other_ratio[c] *
-            rank_exp(rank_where(rank_eq((rank_real)item[s], (rank_real)step->item[c]), -1e+09f,
-                       d_item_vector_sum[s * step->n + c] - often[s]) -
-                     step->loss_sum_max[c]));
+      d_item_vector_kept[s * step->n + c] = rank_where((rank_real)(item[s] == step->item[c]), 0.0f,
+        step->d_other_ratio[c] * rank_exp(rank_where((rank_real)(item[s] == step->item[c]), -1e+09f,
+                                            d_item_vector_sum[s * step->n + c] - often[s]) -
+                                          step->loss_sum_max[c]));
     }
     rank_real d_item_vector_sum_1[80];
 #pragma omp simd

@@ -54,6 +54,35 @@ class SlopeMlp(nn.Sequential):
         return super().forward(x).squeeze(-1)
 
 
+class Dice(nn.Module):
+    """DIN's activation; PyTorch's batch_norm keeps the statistics."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.alpha = nn.Parameter(torch.zeros(width))
+        self.register_buffer("running_mean", torch.zeros(width))
+        self.register_buffer("running_var", torch.ones(width))
+
+    def forward(self, x):
+        p = torch.sigmoid(F.batch_norm(x, self.running_mean, self.running_var,
+                                       training=self.training, momentum=0.1, eps=1e-8))
+        return p * x + (1 - p) * self.alpha * x
+
+
+class Norm(nn.Module):
+    """nn.BatchNorm1d without its count of batches, which rankc does not have."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+        self.register_buffer("running_mean", torch.zeros(width))
+        self.register_buffer("running_var", torch.ones(width))
+
+    def forward(self, x):
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
+                            training=self.training, momentum=0.1, eps=1e-5)
+
+
 def table(rows, *shape):
     return nn.Parameter(torch.zeros(rows, *shape))
 
@@ -441,6 +470,28 @@ class DinPaper(History):
         return self.logit(torch.cat([(score[:, :, None] * h).sum(1), t], 1))
 
 
+class DinDice(History):
+    """The scores' layers see only clicks that are there: they count in the batch's statistics."""
+
+    def __init__(self, **sizes):
+        super().__init__(**sizes)
+        w = self.width
+        self.score = nn.Sequential(nn.Linear(3 * w, 36), Dice(36), nn.Linear(36, 1))
+        self.logit = nn.Sequential(nn.Linear(2 * w, 200), Dice(200), nn.Linear(200, 80), Dice(80),
+                                   nn.Linear(80, 1))
+
+    def logits(self, batch):
+        t, h = self.embed(batch["item"]), self.embed(batch["hist"])
+        each, mask = t[:, None].expand_as(h), present(batch, "hist")
+        rows = self.score(torch.cat([h, h * each, each], 2)[mask])
+        score = torch.zeros(mask.shape, dtype=rows.dtype).masked_scatter(mask, rows.squeeze(-1))
+        return self.logit(torch.cat([(score[:, :, None] * h).sum(1), t], 1)).squeeze(-1)
+
+    def forward(self, batch):
+        ctr = torch.sigmoid(self.eval().logits(batch))  # predictions come from running statistics
+        return {"ctr": ctr}, bce(self.train().logits(batch), batch["click"])
+
+
 class Block(nn.ModuleList):
     """Causal self-attention, then two linear layers, each after a layer norm, beside a residual."""
 
@@ -526,7 +577,67 @@ class YoutubeDnn(History):
         return {"user_vector": users, "item_vector": items}, loss
 
 
+class Layers(nn.Module):
+    """Batch normalisation, of plain features and of a value with two axes."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.zeros(8, 6))
+        self.h, self.g = nn.Sequential(Norm(8)), nn.Sequential(Norm(3))
+        self.z = Mlp(8, 1)
+
+    def optimizer(self, params):
+        return torch.optim.Adam(params, lr=1e-3)
+
+    def random(self, rng, n):
+        return {"x": rng.normal(1, 2, (n, 6)).astype(np.float32),
+                "m": rng.normal(-1, 3, (n, 4, 3)).astype(np.float32),
+                "y": rng.normal(size=n).astype(np.float32)}
+
+    def values(self, batch):
+        g = self.g(batch["m"].flatten(0, 1)).view_as(batch["m"])
+        return self.z(F.relu(self.h(batch["x"] @ self.w.T))) + torch.tanh(g).sum((1, 2))
+
+    def forward(self, batch):
+        p = self.eval().values(batch)
+        return {"p": p}, F.mse_loss(self.train().values(batch), batch["y"])
+
+
+class Sampled(nn.Module):
+    """Softmax losses over the batch: log q, accidental hits, hard negatives."""
+
+    def __init__(self):
+        super().__init__()
+        self.v, self.u, self.w = table(30, 8), Mlp(6, 8), Mlp(5, 8)
+
+    def optimizer(self, params):
+        return torch.optim.Adam(params, lr=1e-3)
+
+    def random(self, rng, n):
+        length = rng.integers(0, 5, n)
+        return {"x": rng.normal(size=(n, 6)).astype(np.float32),
+                "y": rng.normal(size=(n, 5)).astype(np.float32),
+                "item": rng.integers(0, 30, n), "log_q": -rng.random(n).astype(np.float32) * 4,
+                "bad": rng.integers(0, 30, (n, 4)), "bad.length": length}
+
+    def forward(self, batch):
+        u, a = self.u(batch["x"]), self.w(batch["y"]) + self.v[batch["item"]]
+        near, q, own = u @ a.T, batch["log_q"], torch.arange(len(u))
+        same = (batch["item"][:, None] == batch["item"]) & ~torch.eye(len(u), dtype=torch.bool)
+        masked = lambda z: z.masked_fill(same, -math.inf)
+        both = (F.cross_entropy(masked(near / 0.07 - q), own) +
+                F.cross_entropy(masked(near.T / 0.07), own)) / 2
+        one = masked(near / 0.2 - q)
+        hard = (u[:, None] * self.v[batch["bad"]]).sum(2) / 0.2
+        hard = hard.masked_fill(~present(batch, "bad"), -math.inf)
+        own_score = (u * a).sum(1) / 0.2 - q
+        hard = torch.cat([one, hard], 1)  # not drawn by popularity: nothing to correct
+        return ({"vector": u}, both + F.cross_entropy(near / 0.5 - q, own) +
+                (torch.logsumexp(hard, 1) - own_score).mean())
+
+
 MODELS = {"lr": Lr, "fm": Fm, "ffm": Ffm, "fwfm": Fwfm, "deepfm": DeepFm, "wide_deep": WideDeep,
           "dcnv2": DcnV2, "dlrm": Dlrm, "afm": Afm, "autoint": AutoInt, "mmoe": Mmoe, "esmm": Esmm,
-          "esmm_product": EsmmProduct, "din": Din, "din_paper": DinPaper, "sasrec": SasRec,
-          "two_tower": TwoTower, "youtube_dnn": YoutubeDnn}
+          "esmm_product": EsmmProduct, "din": Din, "din_paper": DinPaper, "din_dice": DinDice,
+          "sasrec": SasRec, "two_tower": TwoTower, "youtube_dnn": YoutubeDnn,
+          "layers": Layers, "sampled": Sampled}

@@ -187,14 +187,14 @@ static void gradients_sum_rows(void **state)
   Graph *g = s->g;
   Node *d = build_const(g, 0.5);
   Node *ids[] = {build_input(g, ITEM), build_input(g, ITEM), build_input(g, HIST), d};
-  Grad table = {ADS, build_scatter(g, ADS, 4, ids)};
+  Grad table = {ADS, build_scatter(g, ADS, 4, ids), false};
   const Tensor *t = interpret_grad(interp(s), &table);
   const double wanted[] = {0.5, 0.5, 2.5, 2.5, 0.5, 0.5, 4, 4, 0, 0};
   assert_int_equal(t->n, 2);
   assert_int_equal(t->shape[0], 5);
   assert_int_equal(t->shape[1], 2);
   assert_memory_equal(t->data, wanted, sizeof wanted);
-  Grad dense = {K, d};
+  Grad dense = {K, d, false};
   t = interpret_grad(interp(s), &dense);
   assert_int_equal(t->count, 3);
   assert_true(t->data[2] == 0.5);
@@ -223,8 +223,8 @@ static void optimizers_move_touched_rows(void **state)
   Small *s = *state;
   Graph *g = s->g;
   Node *in[] = {build_input(g, ITEM), build_const(g, 1)};
-  *VEC_PUSH(&s->a, &g->grads) = (Grad){ADS, build_scatter(g, ADS, 2, in)};
-  *VEC_PUSH(&s->a, &g->grads) = (Grad){K, build_const(g, 1)};
+  *VEC_PUSH(&s->a, &g->grads) = (Grad){ADS, build_scatter(g, ADS, 2, in), false};
+  *VEC_PUSH(&s->a, &g->grads) = (Grad){K, build_const(g, 1), false};
   momentum(g);
   for (int dense = 0; dense < 2; dense++) {
     double w_ads[] = {0, 0, 1, 10, 2, 20, 3, 30, 9, 9}, w_k[] = {1, -1, 2}, w_place[] = {9};
@@ -249,7 +249,7 @@ static void gradients_are_clipped_then_regularised(void **state)
   Small *s = *state;
   Graph *g = s->g;
   *VEC_PUSH(&s->a, &g->grads) =
-    (Grad){K, build_op2(g, OP_MUL, build_param(g, K), build_const(g, 3))};
+    (Grad){K, build_op2(g, OP_MUL, build_param(g, K), build_const(g, 3)), false};
   momentum(g);
   Optimizer *o = &g->train.optimizer;
   o->nstates = 0;

@@ -182,8 +182,8 @@ static void verify_finds_broken_rules(void **state)
   again->name = S("total");
   expect_wrong(s, "two values are called total");
   again->name = S("exp");
-  *VEC_PUSH(&s->a, &g->grads) = (Grad){ADS, again};
-  expect_wrong(s, "gradient of ads");
+  *VEC_PUSH(&s->a, &g->grads) = (Grad){ADS, again, false};
+  expect_wrong(s, "gradient or update of ads");
   g->grads.n = 0;
   g->axes.data[s->m].root = s->d;
   expect_wrong(s, "axis M is unlike its root");

@@ -128,9 +128,9 @@ static void shared_values_get_names(void **state)
   random->leaf = 1;
   late->leaf = 0;
   Node *d = build_op2(g, OP_DIV, build_const(g, 1), build_size(g, AXIS_B));
-  *VEC_PUSH(&s->a, &g->grads) = (Grad){K, d};
+  *VEC_PUSH(&s->a, &g->grads) = (Grad){K, d, false};
   *VEC_PUSH(&s->a, &g->grads) =
-    (Grad){ADS, build_scatter(g, ADS, 2, (Node *[]){build_input(g, ITEM), d})};
+    (Grad){ADS, build_scatter(g, ADS, 2, (Node *[]){build_input(g, ITEM), d}), false};
   *VEC_PUSH(&s->a, &g->metrics) = (Metric){.name = S("gauc"),
     .nargs = 2,
     .args = (Node *[]){v1, y},
