@@ -36,6 +36,8 @@ expect 0 '^\| op \|' "$rankc" ops --markdown
 expect 2 'which model' "$rankc" check
 expect 2 'too many arguments' "$rankc" check a.rank b.rank
 expect 2 'cannot open' "$rankc" check "$work/none.rank"
+expect 2 'cannot run nosuch: there is no such program' "$rankc" build models/lr.rank --cc nosuch -o "$work/nosuch"
+expect 2 'cannot run ./nosuch' "$rankc" build models/lr.rank --cc ./nosuch -o "$work/nosuch"
 expect 2 'is not NAME=N' "$rankc" check --dim D models/lr.rank
 expect 2 'whole number' "$rankc" check --dim D=many models/lr.rank
 expect 2 'none of off, loops, tiles, all' "$rankc" build --fuse=some models/lr.rank

@@ -261,21 +261,37 @@ static st_entry *add_entry(Task *t, Str name, const double *data)
   return entry;
 }
 
-/* An output as [n, ...], also one that is the same for all samples. */
+/* Where in `value`, which may lack axes of t or have them in another order, position p of t is. */
+static long position_in(const Task *t, const Tensor *value, Type own, Type type, long p)
+{
+  long at[MAX_AXES], offset = 0;
+  for (int i = type.n - 1; i >= 0; i--) {
+    long extent = type.axis[i] == AXIS_B ? t->n : t->g->axes.data[type.axis[i]].extent;
+    at[i] = p % extent;
+    p /= extent;
+  }
+  for (int i = 0; i < own.n; i++) {
+    offset = offset * value->shape[i] + at[type_position(type, own.axis[i])];
+  }
+  return offset;
+}
+
+/* An output as the model says it is, [n, ...], also one that is the same for all samples. */
 static void add_output(Task *t, Interp *ip, const Output *output)
 {
   const Tensor *value = interpret_node(ip, output->node);
-  bool has_batch = type_has(output->node->type, AXIS_B);
-  long width = has_batch ? (t->n > 0 ? value->count / t->n : 0) : value->count;
-  double *data = ARENA_ARRAY(t->a, double, t->n *width);
-  for (long i = 0; i < t->n; i++) {
-    memcpy(
-      data + i * width, value->data + (has_batch ? i * width : 0), (size_t)width * sizeof *data);
+  long count = t->n;
+  for (int i = 1; i < output->type.n; i++) {
+    count *= t->g->axes.data[output->type.axis[i]].extent;
+  }
+  double *data = ARENA_ARRAY(t->a, double, count);
+  for (long i = 0; i < count; i++) {
+    data[i] = value->data[position_in(t, value, output->node->type, output->type, i)];
   }
   st_entry *entry = add_entry(t, output->name, data);
   entry->shape[entry->nshape++] = t->n;
-  for (int i = has_batch; i < value->n; i++) {
-    entry->shape[entry->nshape++] = value->shape[i];
+  for (int i = 1; i < output->type.n; i++) {
+    entry->shape[entry->nshape++] = t->g->axes.data[output->type.axis[i]].extent;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -66,6 +67,23 @@ static pid_t start(Arena scratch, Command *c)
     return -1;
   }
   return pid;
+}
+
+bool process_found(const char *program)
+{
+  const char *path = strchr(program, '/') ? NULL : getenv("PATH");
+  bool found = !path && access(program, X_OK) == 0;
+  while (path && *path && !found) {
+    char at[4096];
+    int n = (int)strcspn(path, ":");
+    int written = snprintf(at, sizeof at, "%.*s/%s", n, path, program);
+    found = written > 0 && written < (int)sizeof at && access(at, X_OK) == 0;
+    path += path[n] == ':' ? n + 1 : n;
+  }
+  if (!found) {
+    fprintf(stderr, "rankc: error: cannot run %s: there is no such program\n", program);
+  }
+  return found;
 }
 
 static double milliseconds(struct timeval t)

@@ -19,6 +19,9 @@ Str process_text(Arena *a, const Command *c);                    /* for people t
 
 /* Runs all, at most `together` at once. True when every one of them ended with 0. Messages of a
  * program that cannot be started go to stderr. */
+/* Whether there is such a program to run, here or on PATH; says so on standard error when not. */
+bool process_found(const char *program);
+
 bool process_run(Arena scratch, int n, Command *commands, int together);
 /* Becomes that program; returns (false) only when it cannot. */
 bool process_exec(Arena scratch, Command *c);

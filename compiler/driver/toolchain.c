@@ -46,7 +46,7 @@ bool toolchain_find(Arena *a, const Options *o, Toolchain *t)
       STR_ARG(t->headers), STR_ARG(archive), STR_ARG(serving));
     return false;
   }
-  return true;
+  return process_found(o->cc);
 }
 
 /* clang-19 says on CPUs with AVX10 that its own -march=native is an invalid combination: that is no news

@@ -15,7 +15,8 @@ typedef struct Toolchain {
 } Toolchain;
 
 /* $RANKC_RUNTIME; else share/rankc/runtime of where rankc was installed; else the tree it was built in.
- * False, with a message, when there is no runtime in the first of these that exists. */
+ * False, with a message, when there is no runtime in the first of these that exists,
+ * or no such C compiler. */
 bool toolchain_find(Arena *a, const Options *o, Toolchain *t);
 
 /* cc -c and all flags; then follow the source and -o. What goes into the shared library has only OpenMP's

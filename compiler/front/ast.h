@@ -106,7 +106,8 @@ struct Stmt {
   Expr *expr;
   bool at_most;                /* DIM */
   Str doc;                     /* MODEL */
-  TypeExpr type;               /* INPUT, LABEL, TABLE, PARAM */
+  TypeExpr type;               /* INPUT, LABEL, TABLE, PARAM; OUTPUT: if has_type */
+  bool has_type;               /* OUTPUT */
   Expr *init;                  /* TABLE, PARAM; NULL: default */
   SourceExpr source;           /* INPUT, LABEL */
   Options options;             /* INPUT, LABEL, TRAIN; FN, OPTIMIZER, SCHEDULE: with defaults */

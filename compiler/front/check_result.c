@@ -38,9 +38,53 @@ static bool output_type(Checker *c, Type t, Loc loc)
       return false;
     }
   }
-  if (!type_has(t, AXIS_B)) {
-    fail(c, loc, "an output is a value of each sample; this one is the same for all, %.*s",
-      STR_ARG(type_print(c->g, t, c->a)));
+  return true;
+}
+
+/* `output y : f32[D] = x`: every sample's, and with axes that x lacks it is the same along them. */
+static bool given_type(Checker *c, const Stmt *s, Type x, Type *out)
+{
+  short axes[MAX_AXES];
+  int n = 0;
+  if (!check_axes(c, &s->type.axes, MAX_AXES - 1, axes, &n)) {
+    return false;
+  }
+  *out = (Type){.n = 1, .axis = {AXIS_B}};
+  for (int i = 0; i < n; i++) {
+    if (axes[i] != NO_AXIS && type_has(*out, axes[i])) {
+      fail(c, s->type.loc, "axis '%.*s' comes twice", STR_ARG(c->g->axes.data[axes[i]].name));
+      return false;
+    }
+    if (axes[i] != NO_AXIS) {
+      out->axis[out->n++] = axes[i];
+    }
+  }
+  for (int i = 0; i < x.n; i++) {
+    if (!type_has(*out, x.axis[i]) || s->type.id) {
+      fail(c, s->type.loc, "the output is %.*s, its value %.*s",
+        STR_ARG(s->type.id ? S("id") : type_print(c->g, *out, c->a)),
+        STR_ARG(type_print(c->g, x, c->a)));
+      return false;
+    }
+  }
+  return output_type(c, *out, s->type.loc);
+}
+
+static bool find_type(Checker *c, const Stmt *s, Type x, Loc loc, Type *out)
+{
+  if (!output_type(c, x, loc)) {
+    return false;
+  }
+  if (s->has_type) {
+    return given_type(c, s, x, out);
+  }
+  *out = x;
+  if (!type_has(x, AXIS_B)) {
+    Str type = type_print(c->g, x, c->a);
+    fail(c, loc,
+      "an output is a value of each sample; this one is the same for all, %.*s (if that is meant: "
+      "output %.*s : %.*s)",
+      STR_ARG(type), STR_ARG(s->name), STR_ARG(type));
     return false;
   }
   return true;
@@ -62,7 +106,8 @@ void check_output(Checker *c, const Stmt *s)
   }
   Loc loc = s->expr ? s->expr->loc : s->name_loc;
   Node *n = v.kind == VALUE_ERROR ? NULL : to_node(c, v, loc);
-  bool good = n && output_type(c, n->type, loc);
+  Type type;
+  bool good = n && find_type(c, s, n->type, loc, &type);
   if (s->expr && !declare(c, s->name, good ? node_value(n) : error_value, s->name_loc)) {
     return;
   }
@@ -79,7 +124,7 @@ void check_output(Checker *c, const Stmt *s)
   if (s->expr) {
     adopt_name(c, n, s->name);
   }
-  *VEC_PUSH(c->a, &c->g->outputs) = (Output){s->name, n, n->type, s->name_loc};
+  *VEC_PUSH(c->a, &c->g->outputs) = (Output){s->name, n, type, s->name_loc};
 }
 
 typedef struct MetricRow {

@@ -123,6 +123,10 @@ void parse_param(Parser *p, Stmt *s)
 void parse_output(Parser *p, Stmt *s)
 {
   s->name = expect_name(p, &s->name_loc, "of the output");
+  if (accept(p, TOK_COLON)) {
+    s->has_type = true;
+    parse_type(p, &s->type);
+  }
   if (accept(p, TOK_ASSIGN)) {
     s->expr = parse_expr(p);
   }

@@ -177,6 +177,9 @@ static void print_outputs(Printer *p)
     const Output *output = &g->outputs.data[i];
     bool gap = i == 0 && !g->loss;
     buf_format(&p->b, "%soutput %.*s", gap ? "\n" : "", STR_ARG(output->name));
+    if (output->node->type.n < output->type.n) { /* the same along the axes that are gone */
+      buf_format(&p->b, " : %.*s", STR_ARG(type_print(g, output->type, p->b.arena)));
+    }
     if (!str_eq(p->name[output->node->id], output->name)) {
       buf_str(&p->b, S(" = "));
       print_value(p, output->node);
