@@ -23,6 +23,9 @@ static Plan *plan_role(Arena *a, const Graph *g, const EmitOptions *o, Role role
     pruned->outputs.n = 0;
   }
   pruned = pass_orders(a, pruned, o->level == FUSE_OFF);
+  if (o->level >= FUSE_TILES) {
+    pruned = pass_late(a, pruned);
+  }
   return plan_graph(a, pruned, o->level, o->tile);
 }
 

@@ -26,6 +26,10 @@ Graph *pass_masks(Arena *a, const Graph *g);
  * printed. */
 Graph *pass_orders(Arena *a, const Graph *g, bool padded);
 
+/* Values of pairs of samples once for each phase that reads them, so that none is kept for the whole batch.
+ * For planning: a simplification would undo it. */
+Graph *pass_late(Arena *a, const Graph *g);
+
 /* What one role of the program needs. training() becomes a number, and with it dropout a decision. */
 typedef enum PruneFor {
   PRUNE_PREDICT,  /* the outputs */

@@ -5,6 +5,7 @@
  * its work, or when it is so cheap that reading it back would cost as much. */
 
 #include "fuse.h"
+#include "late.h"
 
 #include "../ir/build.h"
 #include "../ir/ops.h"
@@ -47,26 +48,6 @@ static Scope scope_of(const Graph *g, const Node *n)
   return SCOPE_TOTAL;
 }
 
-static bool renames_batch(const Graph *g, const Node *n)
-{
-  for (int i = 0; n->op == OP_RENAME && i + 1 < n->naxes; i += 2) {
-    if (g->axes.data[n->axes[i]].kind == AXIS_BATCH) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/* Is this the end of a phase: a sum or maximum over the samples, or a view of all of them? */
-static bool samples_meet(const Graph *g, const Node *n)
-{
-  if (n->op == OP_RENAME) {
-    return renames_batch(g, n) && !type_has(n->type, AXIS_B);
-  }
-  return (n->op == OP_SUM || n->op == OP_MAX) && type_has(n->in[0]->type, AXIS_B) &&
-         !type_has(n->type, AXIS_B);
-}
-
 static void find_costs(Planner *pl)
 {
   const Graph *g = pl->p->g;
@@ -84,20 +65,18 @@ static void find_scopes(Planner *pl)
 {
   Plan *p = pl->p;
   const Graph *g = p->g;
+  int *phase = ARENA_ARRAY(pl->arena, int, g->nodes.n + 1);
+  plan_phases(g, p->tiles, phase);
   for (int i = 0; i < g->nodes.n; i++) {
     const Node *n = g->nodes.data[i];
     Value *v = &p->value[i];
+    v->phase = phase[i];
     v->scope = scope_of(g, n);
     v->stmt = -1;
     v->place = PLACE_INLINE;
     v->layout = plan_layout(g, n->type, n->op != OP_PARAM && n->op != OP_INPUT);
     for (int j = 0; j < n->nin; j++) {
-      const Value *in = &p->value[n->in[j]->id];
-      v->phase = in->phase > v->phase ? in->phase : v->phase;
       p->value[n->in[j]->id].uses++;
-    }
-    if (samples_meet(g, n)) {
-      v->phase++;
     }
   }
 }
