@@ -1,25 +1,28 @@
 #ifndef RANK_GEMM_H
 #define RANK_GEMM_H
 
-/* Contractions: C[m][n] = sum over k of A[m][k] B[k][n], in register blocks of RANK_ROWS x RANK_COLS
- * vectors.
+/* Contractions: C[m][n] = sum over k of A[m][k] B[k][n], in register blocks of some rows x some vectors.
  *
  * RANK_GEMM is a macro so that what happens before and after the sum is part of the kernel: INIT is the
  * starting value and DONE what is done with `sum`, both vector expressions that may use `row` and `col`,
  * the element where the vector starts. N is a constant; B's rows are padded to whole vectors (RANK_PAD).
  * A is read one number at a time at A[row * a_m + k * a_k], so it may be transposed.
  *
- * Panels of B (K x RANK_COLS vectors) go in the outer loop: a panel stays in the first-level cache while
- * the rows of A stream by. Every element is summed in order of k by one block, so the result does not
- * depend on how rows are grouped. */
+ * Panels of B (K x J vectors) go in the outer loop: a panel stays in the first-level cache while the rows
+ * of A stream by. N is cut into as few panels as registers allow, as alike as can be: 13 vectors are
+ * 5 + 4 + 4 and not 4 + 4 + 4 + 1, because a narrow panel loads as often as it multiplies. Every element
+ * is summed in order of k by one block, so the result does not depend on how rows are grouped. */
 
 #include "rank_vec.h"
 
-/* 12 of 16 vector registers hold sums with AVX2, 24 of 32 with AVX-512. */
+/* Most vectors in a panel, and the rows of its blocks: 24 or 25 of 32 vector registers hold sums with
+ * AVX-512, 12 of 16 otherwise. tests/peers/kernels.c measures them. */
 #if RANK_VECTOR_BYTES == 64
-enum { RANK_ROWS = 6, RANK_COLS = 4 };
+enum { RANK_COLS = 5 };
+#define RANK_ROWS(J) ((J) == 5 ? 5 : (J) == 4 ? 6 : (J) == 3 ? 8 : (J) == 2 ? 12 : 16)
 #else
-enum { RANK_ROWS = 6, RANK_COLS = 2 };
+enum { RANK_COLS = 2 };
+#define RANK_ROWS(J) 6
 #endif
 
 #define RANK_BLOCK(R, J, m0, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
@@ -59,46 +62,52 @@ enum { RANK_ROWS = 6, RANK_COLS = 2 };
     } \
   } while (0)
 
+/* One block of R rows if that many are left. */
+#define RANK_REST(R, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+  if (RANK_ROWS(J) > (R) && (M)-m_ >= (R)) { \
+    RANK_BLOCK(R, J, m_, n0, K, A, a_m, a_k, B, ldb, INIT, DONE); \
+    m_ += (R); \
+  }
+
 #define RANK_PANEL(J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
   do { \
     long m_ = 0; \
-    for (; m_ + RANK_ROWS <= (M); m_ += RANK_ROWS) \
-      RANK_BLOCK(RANK_ROWS, J, m_, n0, K, A, a_m, a_k, B, ldb, INIT, DONE); \
-    if ((M)-m_ >= 4) { \
-      RANK_BLOCK(4, J, m_, n0, K, A, a_m, a_k, B, ldb, INIT, DONE); \
-      m_ += 4; \
-    } \
-    if ((M)-m_ >= 2) { \
-      RANK_BLOCK(2, J, m_, n0, K, A, a_m, a_k, B, ldb, INIT, DONE); \
-      m_ += 2; \
-    } \
-    if ((M)-m_ >= 1) \
-      RANK_BLOCK(1, J, m_, n0, K, A, a_m, a_k, B, ldb, INIT, DONE); \
+    for (; m_ + RANK_ROWS(J) <= (M); m_ += RANK_ROWS(J)) \
+      RANK_BLOCK(RANK_ROWS(J), J, m_, n0, K, A, a_m, a_k, B, ldb, INIT, DONE); \
+    RANK_REST(8, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+    RANK_REST(4, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+    RANK_REST(3, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+    RANK_REST(2, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+    RANK_REST(1, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
   } while (0)
 
 #define RANK_VECTORS(N) (((N) + RANK_VL - 1) / RANK_VL)
+#define RANK_PANELS(N) ((RANK_VECTORS(N) + RANK_COLS - 1) / RANK_COLS)
 
+/* `wide_` panels of one vector more than the others, and then those. */
 #define RANK_GEMM(M, N, K, A, a_m, a_k, B, ldb, INIT, DONE) \
   do { \
-    enum { panels_ = RANK_VECTORS(N) / RANK_COLS, rest_ = RANK_VECTORS(N) % RANK_COLS }; \
-    for (int p_ = 0; p_ < panels_; p_++) \
-      RANK_PANEL(RANK_COLS, M, p_ *RANK_COLS *RANK_VL, K, A, a_m, a_k, B, ldb, INIT, DONE); \
-    if (rest_ == 1) \
-      RANK_PANEL(1, M, panels_ *RANK_COLS *RANK_VL, K, A, a_m, a_k, B, ldb, INIT, DONE); \
-    if (rest_ == 2 && RANK_COLS > 2) \
-      RANK_PANEL(2, M, panels_ *RANK_COLS *RANK_VL, K, A, a_m, a_k, B, ldb, INIT, DONE); \
-    if (rest_ == 3 && RANK_COLS > 3) \
-      RANK_PANEL(3, M, panels_ *RANK_COLS *RANK_VL, K, A, a_m, a_k, B, ldb, INIT, DONE); \
+    enum { all_ = RANK_PANELS(N), narrow_ = RANK_VECTORS(N) / all_ }; \
+    enum { wide_ = RANK_VECTORS(N) % all_, more_ = narrow_ + (wide_ > 0) }; \
+    for (int p_ = 0; p_ < wide_; p_++) \
+      RANK_PANEL(more_, M, p_ *more_ *RANK_VL, K, A, a_m, a_k, B, ldb, INIT, DONE); \
+    for (int p_ = wide_; p_ < all_; p_++) \
+      RANK_PANEL( \
+        narrow_, M, (p_ * narrow_ + wide_) * RANK_VL, K, A, a_m, a_k, B, ldb, INIT, DONE); \
   } while (0)
 
-/* Sums over many rows (K), as weight gradients are: in chunks that stay in the first-level cache. INIT must
- * read what DONE wrote. */
-enum { RANK_ROW_CHUNK = 96 };
+/* Sums over many rows (K), as weight gradients are: in chunks that stay in the first-level cache, as long
+ * as each other. Rows of B that are a multiple of 512 bytes apart share a part of the cache's sets, so
+ * fewer of them stay. INIT must read what DONE wrote; chunks change no bit. */
+#define RANK_ROW_BYTES(ldb) ((long)(ldb) * (long)sizeof(rank_real))
+#define RANK_ROW_CHUNK(ldb) \
+  (RANK_ROW_BYTES(ldb) % 1024 == 0 ? 32 : RANK_ROW_BYTES(ldb) % 512 == 0 ? 64 : 96)
 #define RANK_GEMM_ROWS(M, N, K, A, a_m, a_k, B, ldb, INIT, DONE) \
   do { \
-    const long rows_ = (K); \
-    for (long first_ = 0; first_ < rows_; first_ += RANK_ROW_CHUNK) { \
-      const long some_ = rows_ - first_ < RANK_ROW_CHUNK ? rows_ - first_ : RANK_ROW_CHUNK; \
+    const long rows_ = (K), chunks_ = (rows_ + RANK_ROW_CHUNK(ldb) - 1) / RANK_ROW_CHUNK(ldb); \
+    for (long chunk_ = 0; chunk_ < chunks_; chunk_++) { \
+      const long first_ = rows_ * chunk_ / chunks_; \
+      const long some_ = rows_ * (chunk_ + 1) / chunks_ - first_; \
       RANK_GEMM( \
         M, N, some_, (A) + first_ * (a_k), a_m, a_k, (B) + first_ * (ldb), ldb, INIT, DONE); \
     } \
