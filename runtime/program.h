@@ -27,7 +27,7 @@ typedef struct program_options {
   long steps, patience;                                     /* -1: not given */
   uint64_t seed;
   double lr, valid_split; /* 0: not given */
-  int has_seed, no_cache, quiet, json, jsonl, funnel, csv;
+  int has_seed, no_cache, quiet, json, jsonl, approximate, funnel, csv;
 } program_options;
 
 /* Fills in what the command line says; wrong usage prints and exits with 2, --help with 0. */
@@ -169,5 +169,17 @@ int program_open_index(rank_index **x, const char *path, const program_vectors *
 
 /* `eval --catalogue` and `eval --index`. */
 int program_eval_places(const rank_model *m, const program_options *o);
+
+/* --- program_graph.c: approximate search --- */
+
+typedef struct program_graph program_graph;
+
+/* Builds it over an open index, which has to outlive it. NULL after saying why. */
+program_graph *program_graph_new(const rank_index *x, rank_log *log, rank_error *e);
+void program_graph_free(program_graph *g); /* also NULL */
+/* As rank_index_search, but some of the best may be missed. */
+int program_graph_search(
+  program_graph *g, const rank_index_query *q, rank_index_hit *hits, rank_error *e);
+void program_graph_report(const program_graph *g, long k); /* recall, on standard error */
 
 #endif

@@ -48,6 +48,7 @@ enum {
   KEY_EXCLUDE,
   KEY_K,
   KEY_FORMAT,
+  KEY_APPROXIMATE,
   MOST_OPTIONS = 48
 };
 
@@ -102,6 +103,9 @@ static const struct {
   {E | Q,
     {"exclude", KEY_EXCLUDE, "INPUT", 0, "Leave out the items whose ids are in this input", 0}},
   {Q, {"k", KEY_K, "N", 0, "Items for each query (default 10)", 0}},
+  {Q,
+    {"approximate", KEY_APPROXIMATE, NULL, 0,
+      "Through a graph of hnswlib, built first; says what share of the exact result it finds", 0}},
   {Q, {"format", KEY_FORMAT, "csv|jsonl", 0, "A line per item, or per query (default csv)", 0}},
   {T, {"log", KEY_LOG, "FILE", 0, "A line of JSON per epoch and per some steps", 0}},
   {T, {"log-every", KEY_LOG_EVERY, "N", 0, "Steps between lines of --log (default 100)", 0}},
@@ -285,6 +289,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     return 0;
   case KEY_CSV:
     o->csv = 1;
+    return 0;
+  case KEY_APPROXIMATE:
+    o->approximate = 1;
     return 0;
   case KEY_FORMAT:
     o->jsonl = strcmp(arg, "jsonl") == 0;

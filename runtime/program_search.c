@@ -15,6 +15,7 @@ typedef struct searching {
   program_vectors v;
   rank_index *x;
   program_exclusion exclusion;
+  program_graph *graph; /* NULL: exact */
   long k;
   float *vectors;
   rank_index_hit *hits;
@@ -101,7 +102,11 @@ static int search_rows(searching *s, FILE *out, rank_error *e)
       .threads = (int)s->o->threads,
       .skip_from = s->exclusion.from,
       .skip = s->exclusion.skip};
-    if (rank_index_search(s->x, &q, s->hits) != 0) {
+    if (s->graph != NULL) {
+      if (program_graph_search(s->graph, &q, s->hits, e) != 0) {
+        return -1;
+      }
+    } else if (rank_index_search(s->x, &q, s->hits) != 0) {
       return rank_fail(e, "out of memory: the %ld best for %ld queries", s->k, n);
     }
     for (long i = 0; i < n; i++) {
@@ -152,7 +157,11 @@ static int open_all(searching *s, const rank_model *m, rank_error *e)
   s->k = s->k < count ? s->k : count;
   s->vectors = calloc((size_t)s->v.batch, (size_t)s->v.width * sizeof *s->vectors);
   s->hits = calloc((size_t)s->v.batch, (size_t)s->k * sizeof *s->hits + 1);
-  return s->vectors == NULL || s->hits == NULL ? rank_fail(e, "out of memory") : 0;
+  if (s->vectors == NULL || s->hits == NULL) {
+    return rank_fail(e, "out of memory");
+  }
+  s->graph = s->o->approximate ? program_graph_new(s->x, &s->v.log, e) : NULL;
+  return s->o->approximate && s->graph == NULL ? -1 : 0;
 }
 
 int program_search(const rank_model *m, const program_options *o)
@@ -168,12 +177,16 @@ int program_search(const rank_model *m, const program_options *o)
     s.v.log.bar &= o->out != NULL; /* the result may go to the same terminal */
     failed = search_rows(&s, o->out != NULL ? file.out : stdout, &e);
     rank_log_clear(&s.v.log);
+    if (!failed && s.graph != NULL) {
+      program_graph_report(s.graph, s.k);
+    }
   }
   if (file.out != NULL && !failed) {
     failed = rank_file_commit(&file, &e);
   } else if (file.path != NULL) {
     rank_file_discard(&file);
   }
+  program_graph_free(s.graph);
   program_exclusion_free(&s.exclusion);
   program_vectors_close(&s.v);
   rank_index_close(s.x);

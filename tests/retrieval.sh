@@ -64,6 +64,20 @@ grep -q "^{\"query\": 0, \"ids\": \[$ids\], \"scores\": \[0\." line || wrong "js
 "$m" search --index ads.index --data users.csv --load w.st --k 5000 --no-cache | grep -c '^7,' >n
 [ "$(cat n)" = 1200 ] || wrong "k larger than the catalogue"
 
+# Approximate, where the library for it was built: it says how good it was, and here it finds nearly all.
+if [ -e "$(dirname "$rankc")/../lib/librank_hnsw.so" ]; then
+  "$m" search --index ads.index --data users.csv --load w.st --k 5 --no-cache --approximate >near.csv 2>said ||
+    wrong "$(cat said)"
+  grep -qE '^approximate: recall@5 (1\.0000|0\.9[5-9][0-9]*) against the exact search, on the first 40 queries$' said ||
+    wrong "approximate: $(cat said)"
+  same=$(cut -d, -f1,3 near.csv | sort | comm -12 - <(cut -d, -f1,3 hits.csv | sort) | wc -l)
+  [ "$same" -ge 190 ] || wrong "approximate: $same of 200 are right"
+else
+  "$m" search --index ads.index --data users.csv --load w.st --no-cache --approximate >near.csv 2>said &&
+    wrong "approximate without its library"
+  grep -q 'librank_hnsw.so is not there; install libhnswlib-dev' said || wrong "approximate: $(cat said)"
+fi
+
 # Every row's own item among all: by the row's number, and by an id that both files have.
 "$m" eval --data all.csv --catalogue all.csv --load w.st --no-cache >by_row || exit 1
 paste -d, items.csv <(cut -d, -f1-16 all.csv) >both.csv
