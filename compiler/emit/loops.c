@@ -216,9 +216,12 @@ void zero_padding(Emit *e, const Stmt *s, const Node *n)
   e->axis_used[root] = true;
   e->used[n->id] = true;
   e->written[n->id] = true;
+  Str width =
+    put_text(e, "%ld%.*s", v->layout.width, STR_ARG(times_batch(e, "step->n", v->layout.across)));
   put_line(e,
-    "memset(%.*s + (%.*s_row + %.*s_len) * %ld, 0, sizeof(rank_real) * (size_t)((%ld - %.*s_len) * "
-    "%ld));",
-    STR_ARG(v->name), STR_ARG(x), STR_ARG(x), v->layout.width, axis_extent(e->g, v->layout.ragged),
-    STR_ARG(x), v->layout.width);
+    "memset(%.*s + (%.*s_row + %.*s_len) * %.*s, 0, sizeof(rank_real) * (size_t)((%ld - %.*s_len) "
+    "* "
+    "%.*s));",
+    STR_ARG(v->name), STR_ARG(x), STR_ARG(x), STR_ARG(width), axis_extent(e->g, v->layout.ragged),
+    STR_ARG(x), STR_ARG(width));
 }

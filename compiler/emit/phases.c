@@ -108,6 +108,7 @@ void phases_function(Emit *e)
     put_line(e, "%.*s_prepare(step);", STR_ARG(e->prefix));
     put_close(e, "}");
   }
+  bool first = true; /* nothing was summed yet; the first phase may have no loop at all */
   for (int p = 0; p < e->p->phases; p++) {
     profile_skip(e);
     put_line(e, "%.*s_totals_%d(step);", STR_ARG(e->prefix), p);
@@ -115,10 +116,9 @@ void phases_function(Emit *e)
     if (e->p->tiles) {
       run_slots(e, "tile", p, p == 0);
     } else {
-      bool first = true;
       for (int i = 0; i < e->p->blocks.n; i++) {
         if (e->p->blocks.data[i].phase == p) {
-          run_slots(e, "op", i, p == 0 && first);
+          run_slots(e, "op", i, first);
           first = false;
         }
       }

@@ -57,6 +57,9 @@ static Value check_reduce(Checker *c, const Expr *e, Op op, int n, const Value *
     rest = type_without(rest, axes[i]);
     axes[kept++] = axes[i];
   }
+  if (!fits(c, rest, e->loc)) {
+    return error_value;
+  }
   return kept == 0 ? node_value(x)
                    : node_value(place(c, build_reduce(c->g, op, x, kept, axes), e->loc));
 }

@@ -184,12 +184,30 @@ static void name_adjoint(Reverse *r, const Node *of, Str name, Node *d)
   }
 }
 
+/* dy where the lists of y, a value of pairs of samples, are: its own might be taken for those of the other
+ * sample once it lacks B. */
+static Node *with_owner(Graph *g, const Node *y, Node *dy)
+{
+  int ragged = -1, others = 0;
+  for (int i = 0; i < y->type.n; i++) {
+    const Axis *axis = &g->axes.data[y->type.axis[i]];
+    ragged = axis->kind == AXIS_RAGGED ? y->type.axis[i] : ragged;
+    others += axis->kind == AXIS_BATCH && y->type.axis[i] != AXIS_B;
+  }
+  if (ragged < 0 || others == 0 || !type_has(y->type, AXIS_B) || type_has(dy->type, AXIS_B)) {
+    return dy;
+  }
+  Node *exists = build_op2(g, OP_LE, build_const(g, 0), build_index(g, ragged));
+  return build_op2(g, OP_MUL, dy, exists);
+}
+
 static void go_back(Reverse *r, const Node *y)
 {
   Graph *g = r->g;
   Node *dy = r->adjoint[y->id];
   int from = g->nodes.n;
   name_adjoint(r, y, y->name, dy);
+  dy = with_owner(g, y, dy);
   if (y->op == OP_GATHER) {
     *VEC_PUSH(g->arena, &r->scatter[y->leaf]) = y->in[0];
     *VEC_PUSH(g->arena, &r->scatter[y->leaf]) = dy;

@@ -170,9 +170,21 @@ static long elements(const Graph *g, Type t)
   return n;
 }
 
+/* Lists of other samples alone: the language refuses them. */
+static bool lists_of_others(const Graph *g, Type t)
+{
+  bool lists = false, others = false;
+  for (int i = 0; i < t.n; i++) {
+    lists |= g->axes.data[t.axis[i]].kind == AXIS_RAGGED;
+    others |= g->axes.data[t.axis[i]].kind == AXIS_BATCH;
+  }
+  return lists && others && !type_has(t, AXIS_B);
+}
+
 static bool add(Fuzz *f, Node *n)
 {
-  if (!n || n->type.kind != KIND_REAL || elements(f->g, n->type) > MOST_ELEMENTS) {
+  if (!n || lists_of_others(f->g, n->type) || n->type.kind != KIND_REAL ||
+      elements(f->g, n->type) > MOST_ELEMENTS) {
     return false;
   }
   *VEC_PUSH(f->a, &f->pool) = n;
