@@ -30,7 +30,7 @@ size_t cache_element(const rank_input *in)
 
 int cache_has(const rank_model *m, int input, int labels)
 {
-  return labels || !m->inputs[input].label;
+  return (labels || !m->inputs[input].label) && m->inputs[input].encoding.source != RANK_FROM_FIT;
 }
 
 unsigned cache_shift(const rank_model *m, int labels)

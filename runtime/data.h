@@ -11,6 +11,7 @@
 struct rank_data {
   const rank_model *m;
   cache *cache;
+  const struct rank_fits *fits; /* the encoders', which then must outlive the data */
 };
 
 /* The name of a cache entry for this file: `purpose` says of what, `encodings` is the learnt

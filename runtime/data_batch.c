@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 
 #include "data.h"
+#include "fit.h"
 #include "rank_random.h"
 
 #include <stdlib.h>
@@ -25,6 +26,8 @@ struct rank_batcher {
   const void **input;
   const int32_t **offset;
   uint32_t *rows; /* of a range */
+  batch_buffer derived;
+  rank_batch whole; /* with what fits compute */
 };
 
 static int reserve(batch_buffer *b, size_t bytes)
@@ -54,6 +57,7 @@ void rank_batcher_free(rank_batcher *b)
   free(b->input);
   free(b->offset);
   free(b->rows);
+  free(b->derived.at);
   free(b);
 }
 
@@ -167,7 +171,12 @@ const rank_batch *rank_batch_rows(rank_batcher *b, const uint32_t *rows, long n)
     b->input[i] = b->inputs[i].at;
   }
   b->batch.n = n;
-  return &b->batch;
+  if (!rank_fits_ready(b->data->fits))
+    return &b->batch;
+  if (reserve(&b->derived, rank_fits_room(m, n)) ||
+      rank_fits_apply(b->data->fits, &b->batch, b->derived.at, &b->whole))
+    return NULL;
+  return &b->whole;
 }
 
 const rank_batch *rank_batch_range(rank_batcher *b, long first, long n)

@@ -176,6 +176,7 @@ rank_data *rank_data_open(const rank_model *m, rank_encoders *enc, const char *p
   }
   d->m = m;
   d->cache = c;
+  d->fits = enc->fits;
   if (o->progress)
     o->progress(o->progress_arg, 1);
   return d;

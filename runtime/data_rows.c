@@ -16,7 +16,8 @@ static int is_list(const rank_input *in)
 
 static int is_used(const data_rows *r, int input)
 {
-  return r->labels || !r->m->inputs[input].label;
+  return (r->labels || !r->m->inputs[input].label) &&
+         r->m->inputs[input].encoding.source != RANK_FROM_FIT;
 }
 
 /* How errors call the column of a value. */
@@ -39,6 +40,9 @@ static void name_column(const rank_input *in, long cell, char *out, size_t room)
     break;
   case RANK_FROM_TARGET:
     snprintf(out, room, "target (input %s)", in->name);
+    break;
+  case RANK_FROM_FIT:
+    snprintf(out, room, "input %s", in->name);
     break;
   }
 }
@@ -349,6 +353,8 @@ static long take_cells(data_rows *r, int input, const text_span **cells, rank_er
   case RANK_FROM_TARGET:
     *cells = &r->text.target;
     return 1;
+  case RANK_FROM_FIT: /* is not used */
+    return 0;
   }
   return 0;
 }

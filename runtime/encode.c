@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 
 #include "encode.h"
+#include "fit.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -63,6 +64,10 @@ rank_encoders *rank_encoders_new(const rank_model *m)
   e->model = m;
   e->inputs = inputs;
   e->fitted = 1;
+  if (!(e->fits = rank_fits_new(m))) {
+    rank_encoders_free(e);
+    return NULL;
+  }
   for (int i = 0; i < m->ninputs; i++) {
     if (new_input(m, inputs, i)) {
       rank_encoders_free(e);
@@ -91,7 +96,13 @@ void rank_encoders_free(rank_encoders *e)
     free(x->seen);
   }
   free(e->inputs);
+  rank_fits_free(e->fits);
   free(e);
+}
+
+struct rank_fits *rank_encoders_fits(const rank_encoders *e)
+{
+  return e->fits;
 }
 
 int rank_encoders_fitted(const rank_encoders *e)

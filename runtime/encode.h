@@ -53,6 +53,7 @@ struct rank_encoders {
   const rank_model *model;
   encode_input *inputs;
   int fitted;
+  struct rank_fits *fits;
 };
 
 int encode_learns(const rank_encoders *e, int input); /* anything at all */

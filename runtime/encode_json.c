@@ -376,6 +376,8 @@ int rank_encoders_from_json(rank_encoders *e, const char *json, size_t n, rank_e
     *e = *fresh;
     e->fitted = 1;
     *fresh = swap;
+    fresh->fits = e->fits; /* what was fitted is not in the text */
+    e->fits = swap.fits;
   }
   rank_encoders_free(fresh);
   free(j.tokens);

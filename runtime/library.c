@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include "fit.h"
 #include "rank_library.h"
 #include "rank_runtime.h"
 
@@ -157,6 +158,24 @@ static rank_status reason(const rank_error *e)
   return strstr(e->text, "out of memory") != NULL ? RANK_NO_MEMORY : RANK_BAD_FILE;
 }
 
+static int open_fits(rank_opened *o, const rank_weights *w, rank_error *e)
+{
+  const rank_model *m = o->library->model;
+  if (m->nfits == 0) {
+    return 0;
+  }
+  o->enc = rank_encoders_new(m);
+  if (o->enc == NULL) {
+    return rank_fail(e, "out of memory");
+  }
+  if (rank_fits_load(rank_encoders_fits(o->enc), &w->file, e) != 0) {
+    return -1;
+  }
+  return rank_fits_ready(rank_encoders_fits(o->enc))
+           ? 0
+           : rank_fail(e, "%s: has not what fit %s learns in it", w->file.path, m->fits[0].name);
+}
+
 /* weights may be NULL to train. */
 static int fill(rank_opened *o, const char *weights, uint64_t seed, rank_error *e)
 {
@@ -167,7 +186,8 @@ static int fill(rank_opened *o, const char *weights, uint64_t seed, rank_error *
   if (rank_weights_open(&w, o->library->model, weights, e) != 0) {
     return -1;
   }
-  int failed = o->training ? open_training(o, &w, seed, e) : open_weights(o, &w, e);
+  int failed =
+    o->training ? open_training(o, &w, seed, e) : open_fits(o, &w, e) || open_weights(o, &w, e);
   rank_weights_close(&w);
   return failed;
 }
@@ -294,6 +314,7 @@ size_t rank_library_scratch(const rank_opened *o, const rank_batch *b, int use)
 {
   const rank_model *m = o->library->model;
   rank_batch measured = {b->n < 0 ? 0 : b->n, b->input, b->offset};
+  size_t derived = rank_fits_room(m, measured.n);
   for (int d = 0; d < m->ndims && measured.offset != NULL; d++) {
     const int32_t *offset = (o->library->dims[d] & use) != 0 ? b->offset[d] : NULL;
     int known = offset != NULL && measured.n > 0 && offset[measured.n] >= 0 &&
@@ -303,14 +324,29 @@ size_t rank_library_scratch(const rank_opened *o, const rank_batch *b, int use)
     }
   }
   if (use == RANK_TO_TRAIN) {
-    return o->training ? o->library->train_bytes(&o->state, &measured, 1) + ALIGN : ALIGN;
+    return o->training ? o->library->train_bytes(&o->state, &measured, 1) + derived + ALIGN : ALIGN;
   }
-  return m->workspace(&o->state, &measured, 1, 0) + ALIGN;
+  return m->workspace(&o->state, &measured, 1, 0) + derived + ALIGN;
 }
 
 static void *aligned(void *scratch)
 {
   return (void *)(((uintptr_t)scratch + ALIGN - 1) / ALIGN * ALIGN);
+}
+
+/* Puts what fits compute into *b, at the beginning of scratch; what is left of it, or NULL. */
+static char *with_fits(const rank_opened *o, const rank_batch **b, rank_batch *whole, void *scratch)
+{
+  char *work = aligned(scratch);
+  if (o->library->model->nfits == 0) {
+    return work;
+  }
+  if (o->enc == NULL || !rank_fits_ready(rank_encoders_fits(o->enc)) ||
+      rank_fits_apply(rank_encoders_fits(o->enc), *b, work, whole) != 0) {
+    return NULL;
+  }
+  *b = whole;
+  return work + rank_fits_room(o->library->model, whole->n);
 }
 
 rank_status rank_library_predict(
@@ -320,8 +356,9 @@ rank_status rank_library_predict(
   if (status != RANK_OK || b->n == 0) {
     return status;
   }
-  return scratch == NULL ? RANK_NO_MEMORY
-                         : o->library->model->predict(&o->state, b, out, aligned(scratch), 1);
+  rank_batch whole;
+  char *work = scratch != NULL ? with_fits(o, &b, &whole, scratch) : NULL;
+  return work == NULL ? RANK_NO_MEMORY : o->library->model->predict(&o->state, b, out, work, 1);
 }
 
 rank_status rank_library_train(
@@ -335,13 +372,18 @@ rank_status rank_library_train(
   if (scratch == NULL || !o->training) {
     return RANK_NO_MEMORY;
   }
+  rank_batch whole;
+  char *work = with_fits(o, &b, &whole, scratch);
+  if (work == NULL) {
+    return RANK_NO_MEMORY;
+  }
   rank_step full = *step;
   full.grad = NULL;
   full.update = 1;
   full.threads = 1;
   full.lr = full.lr > 0 ? full.lr : o->library->model->lr;
   full.steps = full.steps > 0 ? full.steps : 1;
-  return o->library->train(&o->state, b, &full, loss != NULL ? loss : &unused, aligned(scratch));
+  return o->library->train(&o->state, b, &full, loss != NULL ? loss : &unused, work);
 }
 
 const char *rank_library_status(int status)

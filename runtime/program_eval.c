@@ -1,5 +1,6 @@
 /* program_eval.c: the commands `eval` and `predict`: a model with its weights on a data file. */
 
+#include "fit.h"
 #include "program.h"
 
 #include <errno.h>
@@ -26,6 +27,10 @@ static int session_open(session *s, int labels, rank_error *e)
     return rank_fail(e,
       "%s: has no encoders (vocabularies, means) in it, so data cannot be read as in training",
       s->o->load);
+  }
+  if (s->m->nfits > 0 && !rank_fits_ready(rank_encoders_fits(s->model.enc))) {
+    return rank_fail(e, "%s: has not what fit %s learns (fit.%s.*) in it", s->o->load,
+      s->m->fits[0].name, s->m->fits[0].name);
   }
   s->batch = s->o->batch > 0 ? s->o->batch : s->m->batch > 0 ? s->m->batch : 128;
   if (program_fill(&s->model, s->m, 0, 0, (int)s->o->threads, e) != 0) {

@@ -1,5 +1,6 @@
 /* program_info.c: the commands `info`, `init` and `synth`. */
 
+#include "fit.h"
 #include "program.h"
 
 #include <errno.h>
@@ -59,8 +60,10 @@ static void print_type(FILE *out, const rank_model *m, const rank_input *in)
 
 static void print_source(FILE *out, const rank_encoding *enc)
 {
-  static const char *const words[] = {
-    [RANK_FROM_INDICES] = "indices", [RANK_FROM_VALUES] = "values", [RANK_FROM_TARGET] = "target"};
+  static const char *const words[] = {[RANK_FROM_INDICES] = "indices",
+    [RANK_FROM_VALUES] = "values",
+    [RANK_FROM_TARGET] = "target",
+    [RANK_FROM_FIT] = "a fit"};
   int n = enc->ncolumns;
   switch (enc->source) {
   case RANK_FROM_NAMES:
@@ -80,6 +83,7 @@ static void print_source(FILE *out, const rank_encoding *enc)
   case RANK_FROM_INDICES:
   case RANK_FROM_VALUES:
   case RANK_FROM_TARGET:
+  case RANK_FROM_FIT:
     fputs(words[enc->source], out);
     break;
   }
@@ -179,6 +183,7 @@ static void print_info(const rank_model *m, const long *rows, const program_mode
     printf("weights: step %llu, epoch %ld%s, seed %llu\n", (unsigned long long)p->state.step,
       p->at.epoch, p->at.batches > 0 ? " and part of the next" : "",
       (unsigned long long)p->at.seed);
+    rank_fits_info(rank_encoders_fits(p->enc), stdout);
   }
 }
 

@@ -4,6 +4,7 @@
  * One idea: the batch file is what others have, padded lists and a length for each; here it becomes what
  * generated code takes, rows back to back with offsets, after every shape, length and id was checked. */
 
+#include "fit.h"
 #include "program.h"
 
 #include <stdlib.h>
@@ -22,6 +23,8 @@ typedef struct stepper {
   rank_real **out, **grad;
   double loss;
   rank_work work;
+  void *derived; /* results of fits that the batch file does not give */
+  rank_batch whole;
 } stepper;
 
 static void *aligned_array(size_t n, size_t size)
@@ -174,6 +177,12 @@ static int read_input(stepper *s, int input, rank_error *e)
 {
   const rank_input *in = &s->m->inputs[input];
   const st_tensor *t = st_find(&s->file, in->name);
+  if (t == NULL && in->encoding.source == RANK_FROM_FIT) {
+    return rank_fits_ready(rank_encoders_fits(s->model.enc))
+             ? 0
+             : rank_fail(e, "%s: no tensor %s, and --load has no fit to compute it", s->file.path,
+                 in->name);
+  }
   if (t == NULL) {
     s->all_labels = 0;
     return in->label && s->m->optimizer[0] == '\0'
@@ -281,12 +290,33 @@ static int run_updates(stepper *s, const rank_batch *b, const program_options *o
   return status != RANK_OK ? fail_status(s, b, status, e) : 0;
 }
 
+/* Results of fits, unless the batch file gives them. */
+static int compute_results(stepper *s, rank_batch *b, rank_error *e)
+{
+  for (int i = 0; i < s->m->ninputs; i++) {
+    if (s->m->inputs[i].encoding.source != RANK_FROM_FIT || s->input[i] != NULL) {
+      continue;
+    }
+    s->derived = aligned_array(rank_fits_room(s->m, s->n), 1);
+    if (s->derived == NULL ||
+        rank_fits_apply(rank_encoders_fits(s->model.enc), b, s->derived, &s->whole) != 0) {
+      return rank_fail(e, "out of memory: the results of fits");
+    }
+    *b = s->whole;
+    return 0;
+  }
+  return 0;
+}
+
 static int run(stepper *s, const program_options *o, rank_error *e)
 {
   rank_batch b = {
     s->n, (const void *const *)s->input, (const int32_t *const *)(const void *)s->offset};
   int what = 0, trains = s->m->optimizer[0] != '\0';
   long at = 0;
+  if (compute_results(s, &b, e) != 0) {
+    return -1;
+  }
   rank_status status = rank_check_batch(s->m, &s->model.state, &b, s->all_labels, &what, &at);
   if (status != RANK_OK) {
     return rank_fail(e, "%s: input %s, sample %ld: %s", s->file.path, s->m->inputs[what].name, at,
@@ -385,6 +415,7 @@ static void stepper_free(stepper *s)
   free(s->offset);
   free(s->out);
   free(s->grad);
+  free(s->derived);
   rank_work_free(&s->work);
   st_close(&s->file);
   program_close(&s->model, s->m);

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include "fit.h"
 #include "program.h"
 
 #include <errno.h>
@@ -74,6 +75,16 @@ static int split_rows(trainer *t, rank_error *e)
   return (t->valid != NULL || t->o.valid_split > 0) && t->valid_rows.n == 0
            ? rank_fail(e, "%s: no rows to validate on", t->valid != NULL ? t->o.valid : t->o.data)
            : 0;
+}
+
+/* Not when a loaded file has brought it. */
+static int learn_fits(trainer *t, rank_error *e)
+{
+  rank_fits *fits = rank_encoders_fits(t->model.enc);
+  if (t->m->nfits == 0 || rank_fits_ready(fits)) {
+    return 0;
+  }
+  return rank_fits_learn(fits, t->train_rows, t->valid_rows, (int)t->o.threads, &t->log, e);
 }
 
 static int open_data(trainer *t, rank_error *e)
@@ -242,7 +253,8 @@ int program_train(const rank_model *m, const program_options *o)
   if (m->train == NULL || m->optimizer == NULL || m->optimizer[0] == '\0') {
     rank_fail(&e, "this model has no `train' line: it only predicts");
   } else if (rank_log_open(&t.log, o->quiet, o->log, o->load != NULL, &e) == 0) {
-    if (program_open(&t.model, m, o->load, &e) == 0 && open_data(&t, &e) == 0) {
+    if (program_open(&t.model, m, o->load, &e) == 0 && open_data(&t, &e) == 0 &&
+        learn_fits(&t, &e) == 0) {
       code = run_training(&t, &e);
     }
     if (rank_log_close(&t.log, code < 0 ? NULL : &e) != 0 && code == 0) {

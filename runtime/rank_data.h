@@ -19,6 +19,8 @@ rank_encoders *rank_encoders_new(const rank_model *m); /* NULL: no memory */
 void rank_encoders_free(rank_encoders *e);
 /* Whether there is nothing (left) to learn; also true of a model that learns no encoding at all. */
 int rank_encoders_fitted(const rank_encoders *e);
+/* What the model's fits have learnt: kept with the encoders. */
+struct rank_fits *rank_encoders_fits(const rank_encoders *e);
 /* How many ids an input has, over all its positions: learnt, or as declared. 0: not learnt yet, or
  * the input is not an id. */
 long rank_encoders_size(const rank_encoders *e, int input);
@@ -39,8 +41,8 @@ typedef struct rank_data_options {
   void *progress_arg;
 } rank_data_options;
 
-/* Reads a file (gzip too; "-" is standard input). NULL on error. `enc` must outlive the call
- * only. */
+/* Reads a file (gzip too; "-" is standard input). NULL on error. `enc` must outlive the data
+ * when the model has fits, else the call only. */
 rank_data *rank_data_open(const rank_model *m, rank_encoders *enc, const char *path,
   const rank_data_options *o, rank_error *e);
 void rank_data_close(rank_data *d);

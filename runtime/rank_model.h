@@ -32,7 +32,8 @@ typedef enum rank_source {
   RANK_FROM_POSITIONS, /* columns by position, 0 is the first */
   RANK_FROM_INDICES,   /* libsvm: the indices of the row */
   RANK_FROM_VALUES,    /* libsvm: the values of the row, aligned with the indices */
-  RANK_FROM_TARGET     /* libsvm: the number before the first pair */
+  RANK_FROM_TARGET,    /* libsvm: the number before the first pair */
+  RANK_FROM_FIT        /* no data: a fit computes it from other inputs of the row */
 } rank_source;
 
 typedef struct rank_encoding {
@@ -72,6 +73,22 @@ typedef struct rank_input {
   int same_as;         /* shares the vocabulary (and encoding state) of this input, or -1 */
   rank_encoding encoding;
 } rank_input;
+
+/* An op of fits; only those that a model names are linked. */
+extern const struct rank_fit_op rank_fit_standardize, rank_fit_gbdt;
+
+/* Learnt from the training data before gradient training; afterwards its results, inputs RANK_FROM_FIT,
+ * are computed from its sources for every batch. */
+typedef struct rank_fit {
+  const char *name, *op;
+  const struct rank_fit_op *run; /* what the runtime does for it */
+  int nsources;
+  const int *sources; /* inputs */
+  int label;          /* input that it learns from besides, or -1 */
+  int nresults;
+  const int *results;     /* inputs, in the op's own order */
+  const double *settings; /* all of the op's, in its order */
+} rank_fit;
 
 typedef enum rank_init { RANK_ZEROS, RANK_CONSTANT, RANK_NORMAL, RANK_UNIFORM } rank_init;
 
@@ -140,9 +157,10 @@ typedef struct rank_model {
   const char *name, *doc;
   const char *rankc; /* version that made it */
   uint64_t layout;   /* hash over inputs, params and states: weights files carry it */
-  int ndims, ninputs, nparams, noutputs, nmetrics, nstates;
+  int ndims, ninputs, nfits, nparams, noutputs, nmetrics, nstates;
   const rank_dim *dims;
   const rank_input *inputs;
+  const rank_fit *fits;
   const rank_param *params;
   const rank_output *outputs; /* visible ones first */
   const rank_metric *metrics;

@@ -278,6 +278,11 @@ int st_read_reals(const st_file *f, const st_tensor *t, rank_real *out, rank_err
   return read_tensor(f, t, &(sink){.reals = out}, e);
 }
 
+int st_read_doubles(const st_file *f, const st_tensor *t, double *out, rank_error *e)
+{
+  return read_straight(f, t, out, e);
+}
+
 int st_read_ints(const st_file *f, const st_tensor *t, int64_t *out, rank_error *e)
 {
   return read_tensor(f, t, &(sink){.ints = out}, e);

@@ -59,6 +59,8 @@ const char *st_meta(const st_file *f, const char *key);       /* NULL: not there
 /* The whole tensor as numbers of the wanted kind, t->count of them; from any of the four dtypes. Whole
  * numbers must be whole, and reals in range. */
 int st_read_reals(const st_file *f, const st_tensor *t, rank_real *out, rank_error *e);
+/* A tensor of F64, every bit. */
+int st_read_doubles(const st_file *f, const st_tensor *t, double *out, rank_error *e);
 int st_read_ints(const st_file *f, const st_tensor *t, int64_t *out, rank_error *e);
 
 /* Whether `bytes`, the tensor's as someone else read or mapped them, are what was written. */

@@ -94,6 +94,7 @@ static int make_table(synth *s, table *t, rank_error *e)
   }
   for (int i = 0; i < s->m->ninputs; i++) {
     rank_source source = s->m->inputs[i].encoding.source;
+    s->unseen[i] |= source == RANK_FROM_FIT;
     if (source == RANK_FROM_NAMES || source == RANK_FROM_POSITIONS) {
       claim_columns(s, t, i);
     }

@@ -89,16 +89,24 @@ int rank_scorer_run(
   size_t bytes = 8 * ((size_t)s->t.block + block * ((size_t)s->t.columns + 1));
   double room[SMALL / 8];
   int failed = 0;
+#ifdef _OPENMP
   threads = x->rows > PIECE ? trees_threads(threads) : 1;
+#else
+  threads = 1;
+#endif
   if (threads == 1 && bytes <= SMALL) { /* few rows should not wait for memory */
     score_rows(s, x, 0, x->rows, score, leaf, room);
     return 0;
   }
+#ifdef _OPENMP
 #pragma omp parallel num_threads(threads) reduction(| : failed)
+#endif
   {
     void *work = malloc(bytes);
     failed = work == NULL;
+#ifdef _OPENMP
 #pragma omp for schedule(dynamic, 1)
+#endif
     for (long first = 0; first < x->rows; first += PIECE) {
       long n = x->rows - first < PIECE ? x->rows - first : PIECE;
       if (work) {

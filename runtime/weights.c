@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include "fit.h"
 #include "rank_runtime.h"
 
 #include <errno.h>
@@ -109,7 +110,7 @@ int rank_weights_encoders(const rank_weights *w, rank_encoders *enc, rank_error 
   if (json != NULL && rank_encoders_from_json(enc, json, strlen(json), &why) != 0) {
     return rank_fail(e, "%s: %.900s", w->file.path, why.text);
   }
-  return 0;
+  return rank_fits_load(rank_encoders_fits(enc), &w->file, e);
 }
 
 static int vocabulary_of(const rank_model *m, int input)
@@ -339,6 +340,7 @@ int rank_weights_save(const char *path, const rank_model *m, const rank_state *s
   const rank_state *best, const rank_encoders *enc, const rank_position *position, rank_error *e)
 {
   size_t most = 2 * (size_t)m->nparams * (1 + (size_t)m->nstates) + 1;
+  most += (size_t)m->nfits * FIT_TENSORS;
   writer *w = calloc(1, sizeof *w);
   char *encoders = enc != NULL ? rank_encoders_json(enc) : NULL;
   int failed = -1;
@@ -353,6 +355,9 @@ int rank_weights_save(const char *path, const rank_model *m, const rank_state *s
     add_tensors(w, s, 0);
     if (best != NULL) {
       add_tensors(w, best, 1);
+    }
+    if (enc != NULL) {
+      w->n += rank_fits_entries(rank_encoders_fits(enc), w->entries + w->n, w->names + w->n);
     }
     add_metadata(w, s, best, encoders, position);
     failed = st_write(path, w->entries, w->n, w->pairs, w->npairs, e);

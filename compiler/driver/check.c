@@ -61,6 +61,8 @@ static Str source_text(Arena *a, const Encoding *e)
     return S("values");
   case FROM_TARGET:
     return S("target");
+  case FROM_FIT:
+    return S("a fit");
   }
   return (Str){0};
 }

@@ -13,9 +13,32 @@
 
 /* ---- what is needed for what ---- */
 
+/* The fit that gives an input, or NULL. */
+static const Fitted *fit_of(const Graph *g, int input)
+{
+  for (int i = 0; i < g->fits.n; i++) {
+    for (int k = 0; k < g->fits.data[i].nresults; k++) {
+      if (g->fits.data[i].results[k] == input) {
+        return &g->fits.data[i];
+      }
+    }
+  }
+  return NULL;
+}
+
+static bool is_made(const Graph *g, int axis)
+{
+  for (int i = 0; i < g->inputs.n; i++) {
+    if (g->inputs.data[i].encoding.source == FROM_FIT && type_has(g->inputs.data[i].type, axis)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static void need_axis(Api *a, int axis, int use)
 {
-  if (a->g->axes.data[axis].kind == AXIS_RAGGED) {
+  if (a->g->axes.data[axis].kind == AXIS_RAGGED && !is_made(a->g, axis_root(a->g, axis))) {
     a->axes[axis_root(a->g, axis)] |= use;
   }
 }
@@ -25,7 +48,11 @@ static void need(Api *a, const Graph *part, int use)
 {
   for (int i = 0; i < part->nodes.n; i++) {
     const Node *n = part->nodes.data[i];
-    if (n->op == OP_INPUT) {
+    const Fitted *fit = n->op == OP_INPUT ? fit_of(a->g, n->leaf) : NULL;
+    for (int k = 0; fit && k < fit->nsources; k++) { /* its results are the library's business */
+      a->inputs[fit->sources[k]] |= use;
+    }
+    if (n->op == OP_INPUT && !fit) {
       a->inputs[n->leaf] |= use;
     }
     for (int k = 0; k < n->type.n; k++) {

@@ -57,7 +57,7 @@ static Fields encoding(Text *t, int i)
 {
   const Encoding *e = &t->g->inputs.data[i].encoding;
   static const char *const sources[] = {"RANK_FROM_NAMES", "RANK_FROM_POSITIONS",
-    "RANK_FROM_INDICES", "RANK_FROM_VALUES", "RANK_FROM_TARGET"};
+    "RANK_FROM_INDICES", "RANK_FROM_VALUES", "RANK_FROM_TARGET", "RANK_FROM_FIT"};
   Fields f = {.arena = t->arena};
   field(&f, ".source = %s", sources[e->source]);
   flag(&f, "ncolumns", e->ncolumns);
@@ -118,8 +118,55 @@ static void inputs(Text *t)
   puts_line(t, "};\n");
 }
 
+static void indices(Text *t, const char *what, int fit, int n, const int *index)
+{
+  Str *x = ARENA_ARRAY(t->arena, Str, n + 1);
+  for (int i = 0; i < n; i++) {
+    x[i] = str_format(t->arena, "%d", index[i]);
+  }
+  array(t, "int ", str_format(t->arena, "fit_%s_%d", what, fit), n, x);
+}
+
+static void fits(Text *t)
+{
+  const Graph *g = t->g;
+  for (int i = 0; i < g->fits.n; i++) {
+    const Fitted *f = &g->fits.data[i];
+    indices(t, "sources", i, f->nsources, f->sources);
+    indices(t, "results", i, f->nresults, f->results);
+    Str *x = ARENA_ARRAY(t->arena, Str, f->nsettings + 1);
+    for (int k = 0; k < f->nsettings; k++) {
+      x[k] = str_format(t->arena, "%.17g", f->settings[k]);
+    }
+    if (f->nsettings > 0) {
+      array(t, "double ", str_format(t->arena, "fit_settings_%d", i), f->nsettings, x);
+    }
+  }
+  puts_line(t, g->fits.n > 0 ? "\nstatic const rank_fit fits[] = {" : "");
+  for (int i = 0; i < g->fits.n; i++) {
+    const Fitted *f = &g->fits.data[i];
+    Fields x = {.arena = t->arena};
+    field(&x, ".name = %.*s", STR_ARG(quoted(t, f->name)));
+    field(&x, ".op = %.*s", STR_ARG(quoted(t, f->op)));
+    field(&x, ".run = &rank_fit_%.*s", STR_ARG(f->op));
+    field(&x, ".nsources = %d", f->nsources);
+    field(&x, ".sources = fit_sources_%d", i);
+    field(&x, ".label = %d", f->label);
+    field(&x, ".nresults = %d", f->nresults);
+    field(&x, ".results = fit_results_%d", i);
+    if (f->nsettings > 0) {
+      field(&x, ".settings = fit_settings_%d", i);
+    }
+    element(t, &x);
+  }
+  puts_line(t, g->fits.n > 0 ? "};\n" : "");
+}
+
 void describe_inputs(Text *t)
 {
   dims(t);
   inputs(t);
+  if (t->g->fits.n > 0) {
+    fits(t);
+  }
 }

@@ -305,12 +305,13 @@ static void model_struct(Text *t, const Graph *evaluated, Str model)
     b, "  .rankc = \"0.1.0\",\n  .layout = 0x%016llxu,\n", (unsigned long long)model_layout(g));
   line(t, "ndims", dim_count(g));
   line(t, "ninputs", g->inputs.n);
+  line(t, "nfits", g->fits.n);
   line(t, "nparams", g->params.n);
   line(t, "noutputs", evaluated->outputs.n);
   line(t, "nmetrics", evaluated->metrics.n);
   line(t, "nstates", p->nstates);
-  buf_format(b, "%s  .inputs = inputs,\n%s%s%s%s", dim_count(g) > 0 ? "  .dims = dims,\n" : "",
-    g->params.n > 0 ? "  .params = params,\n" : "",
+  buf_format(b, "%s  .inputs = inputs,\n%s%s%s%s%s", dim_count(g) > 0 ? "  .dims = dims,\n" : "",
+    g->fits.n > 0 ? "  .fits = fits,\n" : "", g->params.n > 0 ? "  .params = params,\n" : "",
     evaluated->outputs.n > 0 ? "  .outputs = outputs,\n" : "",
     evaluated->metrics.n > 0 ? "  .metrics = metrics,\n" : "",
     p->nstates > 0 ? "  .state_names = state_names,\n  .state_init = state_init,\n" : "");

@@ -75,6 +75,7 @@ typedef enum StmtKind {
   STMT_DATA,
   STMT_INPUT,
   STMT_LABEL,
+  STMT_FIT, /* name = op(args; settings) */
   STMT_TABLE,
   STMT_PARAM,
   STMT_FN,

@@ -149,6 +149,9 @@ static void check_statement(Checker *c, const Stmt *s)
   case STMT_LABEL:
     check_input(c, s);
     break;
+  case STMT_FIT:
+    check_fit(c, s);
+    break;
   case STMT_TABLE:
   case STMT_PARAM:
     check_param(c, s);
@@ -191,8 +194,8 @@ static void check_statement(Checker *c, const Stmt *s)
 static void declare_bad(Checker *c, const Stmt *s)
 {
   bool names = s->kind == STMT_LET || s->kind == STMT_DIM || s->kind == STMT_INPUT ||
-               s->kind == STMT_LABEL || s->kind == STMT_TABLE || s->kind == STMT_PARAM ||
-               s->kind == STMT_OUTPUT;
+               s->kind == STMT_LABEL || s->kind == STMT_FIT || s->kind == STMT_TABLE ||
+               s->kind == STMT_PARAM || s->kind == STMT_OUTPUT;
   if (names && s->name.n > 0 && !scope_find_here(&c->globals, s->name)) {
     declare(c, s->name, error_value, s->name_loc);
   }
@@ -270,6 +273,7 @@ Graph *front_compile(Arena *a, const Source *source, const FrontOptions *o, Diag
   }
   if (d->errors == errors) {
     check_finish(&c);
+    check_fits(&c);
     check_lists(&c);
   }
   return d->errors == errors ? g : NULL;

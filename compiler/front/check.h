@@ -128,6 +128,10 @@ int target_axis(Checker *c, const Expr *e, const Axis *like, bool *ok);
 /* check_input.c */
 void check_input(Checker *c, const Stmt *s);
 
+/* check_fit.c */
+void check_fit(Checker *c, const Stmt *s);
+void check_fits(Checker *c); /* at the end: no list of the data along an axis that a fit makes */
+
 /* check_encoding.c */
 bool check_source(Checker *c, const Stmt *s, Input *in, long width, bool list);
 bool check_options(Checker *c, const Stmt *s, Input *in);

@@ -208,6 +208,7 @@ static const Word words[] = {
   {"data", STMT_DATA, parse_data, false},
   {"input", STMT_INPUT, parse_input, false},
   {"label", STMT_LABEL, parse_input, false},
+  {"fit", STMT_FIT, parse_let, false},
   {"table", STMT_TABLE, parse_param, false},
   {"param", STMT_PARAM, parse_param, true},
   {"fn", STMT_FN, parse_fn, false},
@@ -253,7 +254,7 @@ static void parse_plain(Parser *p, Stmt *s, bool body)
     Loc here = token_loc(p, p->at);
     if (peek(p) == TOK_NAME && p->tokens[p->at + 1].kind == TOK_NAME) {
       parse_fail(p, here,
-        "'%.*s' starts no statement; there are model dim data input label table "
+        "'%.*s' starts no statement; there are model dim data input label fit table "
         "param fn loss output metric train, and NAME = EXPR",
         STR_ARG(p->tokens[p->at].text));
     } else {

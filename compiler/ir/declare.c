@@ -205,8 +205,10 @@ static void print_source(Buf *b, const Input *input)
     buf_str(b, S(" from "));
     print_positions(b, e);
   } else {
-    static const char *const words[] = {
-      [FROM_INDICES] = "indices", [FROM_VALUES] = "values", [FROM_TARGET] = "target"};
+    static const char *const words[] = {[FROM_INDICES] = "indices",
+      [FROM_VALUES] = "values",
+      [FROM_TARGET] = "target",
+      [FROM_FIT] = "fit"};
     buf_format(b, " from %s", words[e->source]);
   }
 }
@@ -320,7 +322,15 @@ void print_declarations(Buf *b, const Graph *g)
   print_data(b, g->data);
   for (int i = 0; i < g->inputs.n; i++) {
     buf_str(b, i == 0 ? S("\n") : S(""));
-    print_input(b, g, &g->inputs.data[i]);
+    if (g->inputs.data[i].encoding.source != FROM_FIT) {
+      print_input(b, g, &g->inputs.data[i]);
+    }
+    for (int k = 0; k < g->fits.n; k++) { /* where its first result stands */
+      const Fitted *f = &g->fits.data[k];
+      if (f->results[0] == i) {
+        buf_format(b, "%.*s\n", STR_ARG(f->text));
+      }
+    }
   }
   for (int i = 0; i < g->params.n; i++) {
     buf_str(b, i == 0 ? S("\n") : S(""));

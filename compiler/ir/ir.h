@@ -69,7 +69,8 @@ typedef enum SourceKind {
   FROM_POSITIONS, /* columns by position, 0 is the first */
   FROM_INDICES,   /* libsvm: the indices of the row, as ids */
   FROM_VALUES,    /* libsvm: the values of the row, aligned with the indices */
-  FROM_TARGET     /* libsvm: the number before the first pair */
+  FROM_TARGET,    /* libsvm: the number before the first pair */
+  FROM_FIT        /* computed by a fit from other inputs of the row */
 } SourceKind;
 
 typedef struct Encoding {
@@ -102,6 +103,18 @@ typedef struct Input {
   Encoding encoding;
   Loc loc;
 } Input;
+
+/* Learnt from the data before gradient training; then its results are inputs (FROM_FIT) of the model,
+ * computed from its sources before generated code sees a batch. */
+typedef struct Fitted {
+  Str name, op;
+  int nsources, *sources; /* inputs */
+  int label;              /* input that it learns from besides, or -1 */
+  int nresults, *results; /* inputs, in the op's own order */
+  int nsettings;
+  double *settings; /* all of the op's, in its order */
+  Str text;         /* for dumps: the statement as written */
+} Fitted;
 
 typedef enum InitKind { INIT_ZEROS, INIT_CONSTANT, INIT_NORMAL, INIT_UNIFORM } InitKind;
 
@@ -185,6 +198,7 @@ typedef struct Graph {
   const Source *source;
   VEC(Axis) axes;
   VEC(Input) inputs;
+  VEC(Fitted) fits;
   VEC(Param) params;
   VEC(Node *) nodes;
   VEC(Output) outputs;

@@ -1,0 +1,284 @@
+/* check_fit.c: fit NAME = OP(inputs; settings): what is learnt by passes over the data.
+ *
+ * One idea: an op is a row of a table: its word, what it reads, its settings with defaults and ranges; and
+ * its results are inputs that no file has (FROM_FIT), declared here under the fit's name, so that whatever
+ * may be done with an input may be done with them. What the op does is a row in runtime/fit.c. */
+
+#include "check.h"
+
+#include <math.h>
+
+enum { MOST_SETTINGS = 16 };
+
+typedef struct Setting {
+  const char *name;
+  double value, low, high; /* when nothing is said; its range */
+  bool whole;
+  const char *words[2]; /* a choice: the words for 0 and 1 */
+} Setting;
+
+typedef struct FitOp FitOp;
+struct FitOp {
+  const char *word, *usage;
+  bool label; /* a second argument, the label that it learns from */
+  Setting settings[MOST_SETTINGS];
+  void (*results)(Checker *c, const Stmt *s, const FitOp *op, Fitted *f);
+};
+
+/* ---- results ---- */
+
+/* An input of the model that the fit computes. `part`: behind the fit's name, or "" . */
+static void add_result(Checker *c, const Stmt *s, Fitted *f, const char *part, Input in)
+{
+  in.name = part[0] ? str_format(c->a, "%.*s.%s", STR_ARG(s->name), part) : s->name;
+  in.same_as = -1;
+  in.loc = s->name_loc;
+  in.encoding.source = FROM_FIT;
+  Value v = {.kind = VALUE_INPUT, .index = c->g->inputs.n};
+  if (declare(c, in.name, v, s->name_loc)) {
+    f->results[f->nresults++] = c->g->inputs.n;
+    *VEC_PUSH(c->a, &c->g->inputs) = in;
+  }
+}
+
+static void standardize_results(Checker *c, const Stmt *s, const FitOp *op, Fitted *f)
+{
+  (void)op;
+  add_result(c, s, f, "", (Input){.type = c->g->inputs.data[f->sources[0]].type});
+}
+
+/* The ragged axis over the trees: one of this name, or a new one; -1: reported. */
+static int tree_axis(Checker *c, const Stmt *s, long most)
+{
+  Str name = S("T");
+  Loc loc = s->name_loc;
+  for (int i = 0; i < s->expr->options.n; i++) {
+    const Option *o = &s->expr->options.data[i];
+    if (str_eq(o->name, S("axis"))) {
+      name = o->value->name;
+      loc = o->value->loc;
+    }
+  }
+  Binding *b = scope_find(c->scope, name);
+  if (!b) {
+    Axis axis = {.name = name, .kind = AXIS_RAGGED, .extent = most, .root = c->g->axes.n};
+    axis.loc = loc;
+    int index = graph_axis(c->g, axis);
+    declare(c, name, axis_value(index), loc);
+    return index;
+  }
+  const Axis *axis =
+    b->value.kind == VALUE_AXIS && b->value.index >= 0 ? &c->g->axes.data[b->value.index] : NULL;
+  if (!axis || axis->kind != AXIS_RAGGED || axis->extent != most) {
+    fail(c, loc,
+      "'%.*s' is declared already; the axis over the trees is dim %.*s <= %ld, or another "
+      "name: axis = NAME",
+      STR_ARG(name), STR_ARG(name), most);
+    return -1;
+  }
+  return b->value.index;
+}
+
+static void gbdt_results(Checker *c, const Stmt *s, const FitOp *op, Fitted *f)
+{
+  (void)op;
+  double rounds = f->settings[0], leaves = f->settings[1];
+  if (rounds * leaves > (double)MOST_EXTENT) {
+    fail(c, s->expr->loc, "rounds * leaves is %.0f; ids end at %ld", rounds * leaves, MOST_EXTENT);
+    return;
+  }
+  int axis = tree_axis(c, s, (long)rounds);
+  if (axis < 0) {
+    return;
+  }
+  long *vocab = ARENA_ARRAY(c->a, long, 1);
+  vocab[0] = (long)(rounds * leaves);
+  Type ids = {.kind = KIND_ID, .n = 2, .axis = {AXIS_B, (short)axis}};
+  add_result(c, s, f, "leaf", (Input){.type = ids, .nvocab = 1, .vocab = vocab});
+  add_result(c, s, f, "score", (Input){.type = {.kind = KIND_REAL, .n = 1, .axis = {AXIS_B}}});
+}
+
+/* ---- the ops ---- */
+
+static const FitOp ops[] = {
+  {.word = "standardize", .usage = "standardize(x)", .results = standardize_results},
+  {.word = "gbdt",
+    .usage = "gbdt(x, y; rounds = 100, leaves = 31, ...)",
+    .label = true,
+    .settings = {{"rounds", 100, 1, 100000, true, {0}}, {"leaves", 31, 2, 32767, true, {0}},
+      {"learning_rate", 0.1, 1e-9, 1, false, {0}}, {"min_data_in_leaf", 20, 0, 1e9, true, {0}},
+      {"min_sum_hessian", 1e-3, 0, 1e9, false, {0}}, {"lambda_l1", 0, 0, 1e9, false, {0}},
+      {"lambda_l2", 0, 0, 1e9, false, {0}}, {"feature_fraction", 1, 1e-9, 1, false, {0}},
+      {"bagging_fraction", 1, 1e-9, 1, false, {0}}, {"bagging_freq", 0, 0, 1e6, true, {0}},
+      {"max_bin", 255, 2, 255, true, {0}}, {"early_stopping", 0, 0, 1e6, true, {0}},
+      {"objective", 0, 0, 1, true, {"binary", "l2"}}, {"seed", 1, 0, 9e15, true, {0}}},
+    .results = gbdt_results},
+};
+
+static const FitOp *find_op(Checker *c, const Expr *e)
+{
+  for (size_t i = 0; e->kind == EXPR_CALL && i < sizeof ops / sizeof *ops; i++) {
+    if (str_eq(e->name, str_of(ops[i].word))) {
+      return &ops[i];
+    }
+  }
+  Buf b = {.arena = c->a};
+  for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+    buf_format(&b, "%s%s", i > 0 ? " and " : "", ops[i].usage);
+  }
+  fail(c, e->loc, "found no operator that is fitted; there are %.*s", STR_ARG(buf_take(&b)));
+  return NULL;
+}
+
+/* ---- arguments ---- */
+
+/* The input of the data that an argument names, without a ragged axis; -1: reported. */
+static int check_argument(Checker *c, const Expr *e, bool label)
+{
+  Binding *b = e->kind == EXPR_NAME ? scope_find(c->scope, e->name) : NULL;
+  if (b && b->value.kind == VALUE_ERROR) {
+    return -1;
+  }
+  if (!b || b->value.kind != VALUE_INPUT) {
+    fail(c, e->loc, "a fit reads the data: wanted the name of %s",
+      label ? "a label" : "an input of numbers");
+    return -1;
+  }
+  const Input *in = &c->g->inputs.data[b->value.index];
+  bool ragged = in->type.n > 1 && c->g->axes.data[in->type.axis[1]].kind == AXIS_RAGGED;
+  const char *wrong = in->encoding.source == FROM_FIT ? "is the result of a fit"
+                      : label && !in->label           ? "is no label"
+                      : !label && in->label           ? "is a label"
+                      : in->type.kind != KIND_REAL    ? "holds ids, not numbers"
+                      : ragged                        ? "has a ragged axis"
+                      : label && in->type.n > 1       ? "is more than one number"
+                                                      : NULL;
+  if (wrong) {
+    fail(c, e->loc, "'%.*s' %s; wanted %s", STR_ARG(e->name), wrong,
+      label ? "a label of one number" : "an input of numbers: f32 or f32[X]");
+    note(c, in->loc, "declared here");
+    return -1;
+  }
+  return b->value.index;
+}
+
+static bool check_arguments(Checker *c, const Expr *e, const FitOp *op, Fitted *f)
+{
+  if (e->args.n != 1 + op->label || e->has_axes) {
+    fail(c, e->loc, "%s takes %d argument%s, not %d: %s", op->word, 1 + op->label,
+      op->label ? "s" : "", e->args.n, op->usage);
+    return false;
+  }
+  f->nsources = 1;
+  f->sources = ARENA_ARRAY(c->a, int, 1);
+  f->sources[0] = check_argument(c, e->args.data[0], false);
+  f->label = op->label && f->sources[0] >= 0 ? check_argument(c, e->args.data[1], true) : -1;
+  return f->sources[0] >= 0 && (!op->label || f->label >= 0);
+}
+
+/* ---- settings ---- */
+
+static bool check_choice(Checker *c, const Setting *t, const Expr *e, double *out)
+{
+  for (int k = 0; k < 2; k++) {
+    if (e->kind == EXPR_NAME && str_eq(e->name, str_of(t->words[k]))) {
+      *out = k;
+      return true;
+    }
+  }
+  fail(c, e->loc, "%s is %s or %s", t->name, t->words[0], t->words[1]);
+  return false;
+}
+
+static bool check_setting(Checker *c, const FitOp *op, const Option *o, Fitted *f)
+{
+  for (int i = 0; i < f->nsettings; i++) {
+    const Setting *t = &op->settings[i];
+    double *x = &f->settings[i];
+    if (!str_eq(o->name, str_of(t->name))) {
+      continue;
+    }
+    if (t->words[0]) {
+      return check_choice(c, t, o->value, x);
+    }
+    if (!check_number(c, o->value, t->name, x)) {
+      return false;
+    }
+    if (!(*x >= t->low && *x <= t->high) || (t->whole && *x != floor(*x))) {
+      fail(c, o->value->loc, "%s is %.15g, wanted a %snumber from %.15g to %.15g", t->name, *x,
+        t->whole ? "whole " : "", t->low, t->high);
+      return false;
+    }
+    return true;
+  }
+  if (op->label && str_eq(o->name, S("axis")) && o->value->kind == EXPR_NAME) {
+    return true;
+  }
+  Buf b = {.arena = c->a};
+  for (int i = 0; i < f->nsettings; i++) {
+    buf_format(&b, "%s%s", i > 0 ? " " : "; there are ", op->settings[i].name);
+  }
+  fail(c, o->loc, "%s has no such setting%.*s%s", op->word, STR_ARG(buf_take(&b)),
+    op->label ? " and axis = NAME" : "");
+  return false;
+}
+
+static bool check_settings(Checker *c, const Expr *e, const FitOp *op, Fitted *f)
+{
+  while (f->nsettings < MOST_SETTINGS && op->settings[f->nsettings].name) {
+    f->nsettings++;
+  }
+  f->settings = ARENA_ARRAY(c->a, double, f->nsettings + 1);
+  for (int i = 0; i < f->nsettings; i++) {
+    f->settings[i] = op->settings[i].value;
+  }
+  for (int i = 0; i < e->options.n; i++) {
+    for (int k = 0; k < i; k++) {
+      if (str_eq(e->options.data[i].name, e->options.data[k].name)) {
+        fail(c, e->options.data[i].loc, "the setting is given twice");
+        return false;
+      }
+    }
+    if (!check_setting(c, op, &e->options.data[i], f)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void check_fit(Checker *c, const Stmt *s)
+{
+  const FitOp *op = find_op(c, s->expr);
+  Fitted f = {.name = s->name, .label = -1, .results = ARENA_ARRAY(c->a, int, 2)};
+  int errors = c->d->errors;
+  if (op && check_arguments(c, s->expr, op, &f) && check_settings(c, s->expr, op, &f)) {
+    f.op = str_of(op->word);
+    f.text = (Str){s->loc.source->text.s + s->loc.at, s->loc.n};
+    op->results(c, s, op, &f);
+  }
+  if (c->d->errors == errors && f.nresults > 0) {
+    *VEC_PUSH(c->a, &c->g->fits) = f;
+  } else if (!scope_find_here(&c->globals, s->name)) {
+    declare(c, s->name, error_value, s->name_loc);
+  }
+}
+
+void check_fits(Checker *c)
+{
+  const Graph *g = c->g;
+  for (int i = 0; i < g->inputs.n; i++) {
+    const Input *made = &g->inputs.data[i];
+    int axis = made->type.n > 1 ? made->type.axis[1] : AXIS_B;
+    if (made->encoding.source != FROM_FIT || g->axes.data[axis].kind != AXIS_RAGGED) {
+      continue;
+    }
+    for (int k = 0; k < g->inputs.n; k++) {
+      const Input *in = &g->inputs.data[k];
+      if (k != i && type_has(in->type, axis)) {
+        fail(c, in->loc, "'%.*s' cannot have axis '%.*s': the fit of '%.*s' makes its lists",
+          STR_ARG(in->name), STR_ARG(g->axes.data[axis].name), STR_ARG(made->name));
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,218 @@
+/* fit.c: the fits of a model: learning them in order, applying them to a batch, and their tensors in
+ * files. */
+
+#include "fit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGN = 64 };
+
+/* --- what is learnt --- */
+
+double *fit_add(fit_state *s, const char *key, int64_t rows, int64_t columns)
+{
+  double *at = calloc((size_t)rows + 1, (size_t)columns * sizeof *at);
+  if (at != NULL) {
+    s->tensor[s->ntensors++] = (fit_tensor){key, rows, columns, at};
+  }
+  return at;
+}
+
+const fit_tensor *fit_find(const fit_state *s, const char *key)
+{
+  for (int i = 0; i < s->ntensors; i++) {
+    if (strcmp(s->tensor[i].key, key) == 0) {
+      return &s->tensor[i];
+    }
+  }
+  return NULL;
+}
+
+void fit_forget(const rank_fit *fit, fit_state *s)
+{
+  if (s->made != NULL) {
+    fit->run->forget(s->made);
+  }
+  for (int i = 0; i < s->ntensors; i++) {
+    free(s->tensor[i].at);
+  }
+  *s = (fit_state){0};
+}
+
+int fit_get_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e)
+{
+  return fit->run->ready != NULL ? fit->run->ready(m, fit, s, e) : 0;
+}
+
+rank_fits *rank_fits_new(const rank_model *m)
+{
+  rank_fits *f = calloc(1, sizeof *f);
+  fit_state *state = calloc((size_t)m->nfits + 1, sizeof *state);
+  if (f == NULL || state == NULL) {
+    free(f);
+    free(state);
+    return NULL;
+  }
+  *f = (rank_fits){m, state, m->nfits == 0};
+  return f;
+}
+
+void rank_fits_free(rank_fits *f)
+{
+  for (int i = 0; f != NULL && i < f->m->nfits; i++) {
+    fit_forget(&f->m->fits[i], &f->state[i]);
+  }
+  if (f != NULL) {
+    free(f->state);
+  }
+  free(f);
+}
+
+int rank_fits_ready(const rank_fits *f)
+{
+  return f != NULL && f->m->nfits > 0 && f->ready;
+}
+
+/* --- applying --- */
+
+static size_t aligned(size_t n)
+{
+  return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static size_t result_bytes(const rank_model *m, int input, long n)
+{
+  const rank_input *in = &m->inputs[input];
+  size_t rows = (size_t)n * (size_t)(in->dim < 0 ? 1 : m->dims[in->dim].max);
+  return aligned(rows * (size_t)in->width * (in->is_id ? sizeof(int32_t) : sizeof(rank_real)) +
+                 ALIGN); /* vector loads read past the end */
+}
+
+static size_t pointer_bytes(const rank_model *m)
+{
+  return aligned(((size_t)m->ninputs + 1) * sizeof(void *)) +
+         aligned(((size_t)m->ndims + 1) * sizeof(void *));
+}
+
+size_t rank_fits_room(const rank_model *m, long n)
+{
+  size_t bytes = m->nfits > 0 ? pointer_bytes(m) : 0;
+  for (int i = 0; i < m->nfits; i++) {
+    for (int k = 0; k < m->fits[i].nresults; k++) {
+      int input = m->fits[i].results[k];
+      bytes += result_bytes(m, input, n);
+      bytes += m->inputs[input].dim >= 0 ? aligned(((size_t)n + 1) * sizeof(int32_t)) : 0;
+    }
+  }
+  return bytes;
+}
+
+enum { MOST_RESULTS = 8 };
+
+int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_batch *whole)
+{
+  const rank_model *m = f->m;
+  char *at = room;
+  const void **input = room;
+  const int32_t **offset =
+    (const int32_t **)(void *)(at + aligned(((size_t)m->ninputs + 1) * sizeof(void *)));
+  at += pointer_bytes(m);
+  memcpy(input, b->input, (size_t)m->ninputs * sizeof *input);
+  if (m->ndims > 0) {
+    memcpy(offset, b->offset, (size_t)m->ndims * sizeof *offset);
+  }
+  for (int i = 0; i < m->nfits; i++) {
+    const rank_fit *fit = &m->fits[i];
+    void *out[MOST_RESULTS];
+    int32_t *lists[MOST_RESULTS] = {NULL};
+    for (int k = 0; k < fit->nresults; k++) {
+      int result = fit->results[k], dim = m->inputs[result].dim;
+      out[k] = at;
+      input[result] = at;
+      at += result_bytes(m, result, b->n);
+      if (dim >= 0) {
+        lists[k] = (int32_t *)(void *)at;
+        offset[dim] = lists[k];
+        at += aligned(((size_t)b->n + 1) * sizeof(int32_t));
+      }
+    }
+    if (fit->run->apply(m, fit, &f->state[i], b, out, lists) != 0) {
+      return -1;
+    }
+  }
+  *whole = (rank_batch){b->n, input, offset};
+  return 0;
+}
+
+/* --- files --- */
+
+int rank_fits_entries(const rank_fits *f, st_entry *entries, char (*names)[FIT_NAME])
+{
+  int n = 0;
+  for (int i = 0; rank_fits_ready(f) && i < f->m->nfits; i++) {
+    for (int k = 0; k < f->state[i].ntensors; k++, n++) {
+      const fit_tensor *t = &f->state[i].tensor[k];
+      snprintf(names[n], FIT_NAME, "fit.%s.%s", f->m->fits[i].name, t->key);
+      entries[n] = (st_entry){.name = names[n],
+        .dtype = ST_F64,
+        .nshape = 2,
+        .shape = {t->rows, t->columns},
+        .data = t->at};
+    }
+  }
+  return n;
+}
+
+static int load_tensor(
+  fit_state *s, const rank_fit *fit, const char *key, const st_file *file, rank_error *e)
+{
+  char name[FIT_NAME];
+  snprintf(name, sizeof name, "fit.%s.%s", fit->name, key);
+  const st_tensor *t = st_find(file, name);
+  if (t == NULL || t->dtype != ST_F64 || t->nshape != 2) {
+    return rank_fail(e, "%s: %s tensor %s, which fit %s = %s(...) learns", file->path,
+      t == NULL ? "no" : "wanted F64 with two axes as", name, fit->name, fit->op);
+  }
+  double *at = fit_add(s, key, t->shape[0], t->shape[1]);
+  if (at == NULL) {
+    return rank_fail(e, "out of memory: %s", name);
+  }
+  return st_read_doubles(file, t, at, e);
+}
+
+int rank_fits_load(rank_fits *f, const st_file *file, rank_error *e)
+{
+  const rank_model *m = f->m;
+  char name[FIT_NAME];
+  for (int i = 0; i < m->nfits; i++) {
+    const rank_fit_op *op = m->fits[i].run;
+    snprintf(name, sizeof name, "fit.%s.%s", m->fits[i].name, op->keys[0]);
+    if (i == 0 && st_find(file, name) == NULL) {
+      return 0;
+    }
+    rank_error why = {{0}};
+    fit_forget(&m->fits[i], &f->state[i]);
+    for (int k = 0; op->keys[k] != NULL; k++) {
+      if (load_tensor(&f->state[i], &m->fits[i], op->keys[k], file, e) != 0) {
+        return -1;
+      }
+    }
+    if (fit_get_ready(m, &m->fits[i], &f->state[i], &why) != 0) {
+      return rank_fail(e, "%s: fit %s: %.900s", file->path, m->fits[i].name, why.text);
+    }
+  }
+  f->ready = 1;
+  return 0;
+}
+
+void rank_fits_info(const rank_fits *f, FILE *out)
+{
+  for (int i = 0; rank_fits_ready(f) && i < f->m->nfits; i++) {
+    const rank_fit_op *op = f->m->fits[i].run;
+    if (op->info != NULL) {
+      op->info(f->m, &f->m->fits[i], &f->state[i], out);
+    }
+  }
+}

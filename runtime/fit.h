@@ -1,0 +1,93 @@
+#ifndef RANK_FIT_H
+#define RANK_FIT_H
+
+/* Fitted operators: what is learnt by passes over the training data rather than by gradient.
+ *
+ * One idea: a fit's results are inputs of the model that no file has. Between a batch of data and generated
+ * code stands rank_fits_apply, which computes them from other inputs of the same rows; so nothing else knows
+ * of fits. An op is a row of functions, which generated code names; all that it learns is a few tensors, so saving, loading and
+ * copying are the same for every op. */
+
+#include "rank_data.h"
+#include "rank_error.h"
+#include "rank_model.h"
+#include "rank_runtime.h"
+
+enum { FIT_TENSORS = 6 };
+
+typedef struct fit_tensor { /* row-major doubles, which hold every int32 and float exactly */
+  const char *key;          /* "fit.NAME.KEY" in files */
+  int64_t rows, columns;
+  double *at; /* malloc'd */
+} fit_tensor;
+
+typedef struct fit_state {
+  int ntensors; /* 0: not learnt yet */
+  fit_tensor tensor[FIT_TENSORS];
+  void *made; /* by the op's ready(), from the tensors */
+} fit_state;
+
+/* Adds a zeroed tensor; its numbers, or NULL: no memory. */
+double *fit_add(fit_state *s, const char *key, int64_t rows, int64_t columns);
+void fit_forget(const rank_fit *fit, fit_state *s);
+int fit_get_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e);
+const fit_tensor *fit_find(const fit_state *s, const char *key); /* NULL: not there */
+
+typedef struct fit_call { /* what an op is given to learn from */
+  const rank_model *m;
+  const rank_fit *fit;
+  rank_rows train, valid; /* valid.n == 0: none */
+  int threads;
+  rank_log *log;
+} fit_call;
+
+/* All rows of an input that has no ragged axis, [n][width], malloc'd; NULL on error. For ops that stream,
+ * rank_batcher_new(rows.data, ...) and rank_batch_range give batches without the results of fits. */
+rank_real *fit_gather(rank_rows rows, const rank_model *m, int input, rank_error *e);
+
+typedef struct rank_fit_op {
+  const char *keys[FIT_TENSORS + 1]; /* of its tensors, NULL at the end */
+  int (*learn)(const fit_call *c, fit_state *s, rank_error *e); /* fills the tensors */
+  /* After learning or loading: believes nothing of the tensors; makes s->made. May be NULL. */
+  int (*ready)(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e);
+  void (*forget)(void *made); /* may be NULL */
+  /* out[k]: room for the results of b->n rows; offset[k]: n + 1 numbers to set, for a result with a ragged
+   * axis (else NULL). Reentrant. 0 or -1. */
+  int (*apply)(const rank_model *m, const rank_fit *fit, const fit_state *s, const rank_batch *b,
+    void *const *out, int32_t *const *offset);
+  void (*info)(
+    const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out); /* or NULL */
+} rank_fit_op;
+
+#ifdef RANK_SERVING /* a library learns nothing */
+#define FIT_LEARN(f) NULL
+#else
+#define FIT_LEARN(f) f
+#endif
+
+typedef struct rank_fits {
+  const rank_model *m;
+  fit_state *state; /* [m->nfits] */
+  int ready;
+} rank_fits;
+
+rank_fits *rank_fits_new(const rank_model *m); /* NULL: no memory. Ready when the model has none */
+void rank_fits_free(rank_fits *f);
+int rank_fits_ready(const rank_fits *f);
+/* fit_learn.c, not in libraries */
+int rank_fits_learn(
+  rank_fits *f, rank_rows train, rank_rows valid, int threads, rank_log *log, rank_error *e);
+
+/* Bytes for the results of n rows; apply makes *whole, whose arrays lie in `room` (aligned to 64) or are
+ * b's. Reentrant; 0, or -1: no memory. */
+size_t rank_fits_room(const rank_model *m, long n);
+int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_batch *whole);
+
+/* Tensors to save, at most FIT_TENSORS a fit; names need room for FIT_NAME bytes each. How many. */
+enum { FIT_NAME = 512 };
+int rank_fits_entries(const rank_fits *f, st_entry *entries, char (*names)[FIT_NAME]);
+/* Takes what the file has; a file without any leaves them not ready. */
+int rank_fits_load(rank_fits *f, const st_file *file, rank_error *e);
+void rank_fits_info(const rank_fits *f, FILE *out);
+
+#endif
