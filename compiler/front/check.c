@@ -150,7 +150,7 @@ static void check_statement(Checker *c, const Stmt *s)
     check_input(c, s);
     break;
   case STMT_FIT:
-    check_fit(c, s);
+    check_fitted(c, s);
     break;
   case STMT_TABLE:
   case STMT_PARAM:

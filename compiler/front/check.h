@@ -129,7 +129,7 @@ int target_axis(Checker *c, const Expr *e, const Axis *like, bool *ok);
 void check_input(Checker *c, const Stmt *s);
 
 /* check_fit.c */
-void check_fit(Checker *c, const Stmt *s);
+void check_fitted(Checker *c, const Stmt *s);
 void check_fits(Checker *c); /* at the end: no list of the data along an axis that a fit makes */
 
 /* check_encoding.c */

@@ -246,7 +246,7 @@ static bool check_settings(Checker *c, const Expr *e, const FitOp *op, Fitted *f
   return true;
 }
 
-void check_fit(Checker *c, const Stmt *s)
+void check_fitted(Checker *c, const Stmt *s)
 {
   const FitOp *op = find_op(c, s->expr);
   Fitted f = {.name = s->name, .label = -1, .results = ARENA_ARRAY(c->a, int, 2)};

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# fit.sh RANKC: fits from training to prediction: the same bits with any number of threads, kept by a training
+# that goes on, used by eval and predict, and refused when damaged.
+set -euo pipefail
+rankc=$1
+here=$(cd "$(dirname "$0")/.." && pwd)
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+fail() { echo "fit.sh: $1" >&2; exit 1; }
+
+sed 's/rounds = 200/rounds = 12/' "$here/models/gbdt_lr.rank" > "$dir/gbdt_lr.rank"
+"$rankc" build "$dir/gbdt_lr.rank" -o "$dir/m" > /dev/null
+p=$dir/m/gbdt_lr
+"$p" synth --rows 4500 --out "$dir/all.csv"
+head -4001 "$dir/all.csv" > "$dir/d.csv"
+(head -1 "$dir/all.csv"; tail -500 "$dir/all.csv") > "$dir/v.csv"
+train() { "$p" train --no-cache --data "$dir/d.csv" --valid "$dir/v.csv" "$@"; }
+
+train --epochs 2 --threads 1 --save "$dir/one" > "$dir/log"
+grep -q '^fit trees: gbdt' "$dir/log" || fail "the fit is not told"
+train --epochs 2 --threads 2 --save "$dir/two" > /dev/null
+cmp "$dir/one" "$dir/two" || fail "bits depend on threads"
+
+train --epochs 1 --threads 2 --save "$dir/half" > /dev/null
+train --epochs 2 --threads 2 --load "$dir/half" --save "$dir/again" > "$dir/log"
+! grep -q '^fit' "$dir/log" || fail "going on fits again"
+cmp "$dir/one" "$dir/again" || fail "going on gives other bits"
+
+"$p" eval --no-cache --data "$dir/v.csv" --load "$dir/one" > "$dir/eval"
+awk '/^auc\(p, y\)/ { exit !($3 > 0.6) }' "$dir/eval" || fail "nothing was learnt: $(cat "$dir/eval")"
+"$p" predict --no-cache --batch 7 --data "$dir/v.csv" --load "$dir/one" --out "$dir/p7"
+"$p" predict --no-cache --batch 500 --data "$dir/v.csv" --load "$dir/one" --out "$dir/p500"
+cmp "$dir/p7" "$dir/p500" || fail "predictions depend on the batch"
+[ "$(wc -l < "$dir/p7")" = 501 ] || fail "not a prediction for each row"
+"$p" info --load "$dir/one" | grep -q 'splits' || fail "info tells no importance"
+
+"$p" init --save "$dir/init" > /dev/null
+! "$p" eval --no-cache --data "$dir/v.csv" --load "$dir/init" 2> "$dir/err" || fail "eval without a fit"
+grep -q 'has not what fit trees learns' "$dir/err" || fail "said: $(cat "$dir/err")"
+
+# A tree that says it has more leaves than it has; without its checksum only the check of the tree is left.
+cat > "$dir/damage.py" <<'PY'
+import json, struct, sys
+b = bytearray(open(sys.argv[1], "rb").read())
+n = struct.unpack("<Q", b[:8])[0]
+head = json.loads(b[8:8 + n])
+at = 8 + n + head["fit.trees.trees"]["data_offsets"][0]
+b[at:at + 8] = struct.pack("<d", 5000.0)
+head["__metadata__"] = {k: v for k, v in head["__metadata__"].items() if not k.startswith("sum.")}
+text = json.dumps(head).encode()
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(text)) + text + bytes(b[8 + n:]))
+PY
+python3 "$dir/damage.py" "$dir/one" "$dir/bad"
+! "$p" eval --no-cache --data "$dir/v.csv" --load "$dir/bad" 2> "$dir/err" || fail "took a damaged forest"
+grep -q 'fit trees: its trees are not' "$dir/err" || fail "said: $(cat "$dir/err")"
+echo "fits: as they should be"
