@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-enum { MOST_ERRORS = 20 };
+enum { MOST_ERRORS = 20, LONGEST_LINE = 300 };
 
 __attribute__((format(printf, 4, 0))) static void add(
   Diags *d, Loc loc, bool note, const char *format, va_list args)
@@ -67,13 +67,15 @@ Loc loc_join(Loc from, Loc to)
   return from;
 }
 
-/* The line that holds loc, and under it a caret and as many tildes as fit on that line. */
+/* The line that holds loc, and under it a caret and as many tildes as fit on that line. Of a line that
+ * nobody would read in full, what is around loc. */
 static void print_line(Loc loc, const char *colour, const char *plain, FILE *out)
 {
   Str text = loc.source->text;
   int start = line_start(loc);
   int end = start;
-  while (end < text.n && text.s[end] != '\n') {
+  start = loc.at - start > LONGEST_LINE ? loc.at - LONGEST_LINE : start;
+  while (end < text.n && text.s[end] != '\n' && end - loc.at < LONGEST_LINE) {
     end++;
   }
   fprintf(out, "%5d | %.*s\n      | ", loc_line(loc), end - start, text.s + start);

@@ -61,6 +61,25 @@ static int verify(Session *s, const char *pass)
   return EXIT_FINE;
 }
 
+/* Descriptions that nobody wrote: planning takes time and memory that grow with the square. */
+static bool is_within_limits(const Session *s)
+{
+  enum { MOST_BYTES = 4 << 20, MOST_VALUES = 10000 };
+  if (s->source.text.n > MOST_BYTES) {
+    fprintf(stderr, "%.*s: error: a text of %d bytes; a description has at most %d\n",
+      STR_ARG(s->source.name), s->source.text.n, MOST_BYTES);
+    return false;
+  }
+  int values = s->graph ? s->graph->nodes.n + s->graph->inputs.n : 0;
+  if (values > MOST_VALUES) {
+    fprintf(stderr,
+      "%.*s: error: the program has %d values and inputs; at most %d can be compiled\n",
+      STR_ARG(s->source.name), values, MOST_VALUES);
+    return false;
+  }
+  return true;
+}
+
 int session_start(Session *s, Options *o)
 {
   s->options = o;
@@ -70,6 +89,9 @@ int session_start(Session *s, Options *o)
   if (!file_read(o->arena, o->model, &s->source.text)) {
     return EXIT_USAGE;
   }
+  if (!is_within_limits(s)) {
+    return EXIT_INPUT;
+  }
   FrontOptions options = {o->dim_names.n, o->dim_names.data, o->dim_extents.data};
   s->graph = front_compile(o->arena, &s->source, &options, &s->diags);
   session_time(s, "check", start);
@@ -77,6 +99,9 @@ int session_start(Session *s, Options *o)
   if (code == EXIT_FINE && !s->graph) {
     fprintf(stderr, "rankc: internal error: no graph, and no reason given\n");
     return EXIT_INTERNAL;
+  }
+  if (code == EXIT_FINE && !is_within_limits(s)) {
+    return EXIT_INPUT;
   }
   return code != EXIT_FINE ? code : verify(s, "check");
 }

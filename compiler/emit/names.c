@@ -44,14 +44,40 @@ Str name_c(Arena *a, Str name)
   return is_reserved(made) ? str_format(a, "%.*s_0", STR_ARG(made)) : made;
 }
 
+/* Where s is, or would be, in the table of names. */
+static int name_place(const Str *table, int room, Str s)
+{
+  uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+  for (int i = 0; i < s.n; i++) {
+    hash = (hash ^ (unsigned char)s.s[i]) * 0x100000001b3u;
+  }
+  int at = (int)(hash & (uint64_t)(room - 1));
+  while (table[at].n > 0 && !str_eq(table[at], s)) {
+    at = (at + 1) & (room - 1);
+  }
+  return at;
+}
+
 bool name_taken(const Emit *e, Str s)
 {
-  for (int i = 0; i < e->taken.n; i++) {
-    if (str_eq(e->taken.data[i], s)) {
-      return true;
+  return e->taken_room > 0 && e->taken[name_place(e->taken, e->taken_room, s)].n > 0;
+}
+
+static void take_name(Emit *e, Str s)
+{
+  if (2 * (e->ntaken + 1) > e->taken_room) {
+    int room = e->taken_room > 0 ? 2 * e->taken_room : 64;
+    Str *table = ARENA_ARRAY(e->arena, Str, room);
+    for (int i = 0; i < e->taken_room; i++) {
+      if (e->taken[i].n > 0) {
+        table[name_place(table, room, e->taken[i])] = e->taken[i];
+      }
     }
+    e->taken = table;
+    e->taken_room = room;
   }
-  return false;
+  e->taken[name_place(e->taken, e->taken_room, s)] = s;
+  e->ntaken++;
 }
 
 static Str claim(Emit *e, Str wanted)
@@ -60,7 +86,7 @@ static Str claim(Emit *e, Str wanted)
   for (int i = 1; name_taken(e, s); i++) {
     s = str_format(e->arena, "%.*s_%d", STR_ARG(wanted), i);
   }
-  *VEC_PUSH(e->arena, &e->taken) = s;
+  take_name(e, s);
   return s;
 }
 

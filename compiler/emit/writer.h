@@ -36,7 +36,8 @@ typedef struct Emit {
   Str *axis_name;                       /* by root axis: X of X_off, X_row, X_len */
   Str *param_name;                      /* by parameter */
   Str own_name, state_name[MAX_STATES]; /* of a parameter and its state while it is updated */
-  VEC(Str) taken;                       /* names in use */
+  Str *taken;                           /* names in use: a hash table, empty places {0} */
+  int ntaken, taken_room;               /* a power of two, at least twice ntaken */
   VEC(RowPointer) pointers;
   int line; /* of the model, last quoted in a comment */
 } Emit;

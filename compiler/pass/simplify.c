@@ -65,7 +65,7 @@ static uint64_t node_hash(const Node *n)
   }
   for (int i = 0; i < n->nin; i++) {
     uint64_t id = (uint64_t)n->in[i]->id + 1;
-    operands = symmetric(n) ? operands + mix(id, id) : mix(operands, id);
+    operands = symmetric(n) ? operands + mix(0, id) : mix(operands, id);
   }
   return mix(h, operands);
 }
