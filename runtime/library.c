@@ -9,7 +9,7 @@
 #endif
 
 #include "fit.h"
-#include "rank_library.h"
+#include "library_opened.h"
 #include "rank_runtime.h"
 
 #include <stdlib.h>
@@ -17,17 +17,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { ALIGN = 64, SLACK = 64 };
-
-struct rank_opened {
-  const rank_library *library;
-  rank_state state;
-  int training; /* state is rank_state_new's; else param[] point into the map or to the heap */
-  char *map;    /* the weights file, or NULL */
-  size_t map_bytes;
-  rank_encoders *enc; /* training: to be saved again */
-};
 
 static rank_status say(rank_status status, const rank_error *e, char *message, size_t size)
 {
@@ -92,23 +81,37 @@ static int open_param(rank_opened *o, const rank_weights *w, int p, rank_error *
   return st_read_reals(&w->file, t, o->state.param[p], e);
 }
 
-static int prepare(rank_opened *o, rank_error *e)
+static int prepare_one(const rank_state *s, size_t (*fill)(const rank_state *s, void *prepared),
+  void **prepared, rank_error *e)
 {
-  size_t bytes = o->library->model->prepare(&o->state, NULL);
-  void *prepared = bytes > 0 ? aligned_memory(bytes) : NULL;
-  if (prepared == NULL) {
+  size_t bytes = fill(s, NULL);
+  *prepared = bytes > 0 ? aligned_memory(bytes) : NULL;
+  if (*prepared == NULL) {
     return bytes > 0 ? rank_fail(e, "out of memory: %zu bytes of packed weights", bytes) : 0;
   }
-  memset(prepared, 0, bytes); /* rows of packed weights are padded */
-  o->library->model->prepare(&o->state, prepared);
-  o->state.prepared = prepared;
+  memset(*prepared, 0, bytes); /* rows of packed weights are padded */
+  fill(s, *prepared);
   return 0;
+}
+
+/* The parts of a split program each have their own. */
+static int prepare(rank_opened *o, rank_error *e)
+{
+  const rank_split *split = o->library->split;
+  if (split != NULL &&
+      (prepare_one(&o->state, split->request.prepare, &o->request_prepared, e) != 0 ||
+        prepare_one(&o->state, split->rank.prepare, &o->rank_prepared, e) != 0)) {
+    return -1;
+  }
+  return prepare_one(&o->state, o->library->model->prepare, &o->state.prepared, e);
 }
 
 static int open_weights(rank_opened *o, const rank_weights *w, rank_error *e)
 {
   const rank_model *m = o->library->model;
-  o->state.param = calloc((size_t)m->nparams + 1, sizeof *o->state.param);
+  const rank_split *split = o->library->split;
+  size_t values = split != NULL ? (size_t)split->nvalues : 0; /* those of a request: NULL here */
+  o->state.param = calloc((size_t)m->nparams + values + 1, sizeof *o->state.param);
   o->state.rows = calloc((size_t)m->nparams + 1, sizeof *o->state.rows);
   if (o->state.param == NULL || o->state.rows == NULL) {
     return rank_fail(e, "out of memory");
@@ -232,6 +235,8 @@ void rank_library_close(rank_opened *o)
   }
   const rank_model *m = o->library->model;
   free(o->state.prepared);
+  free(o->request_prepared);
+  free(o->rank_prepared);
   if (o->training) {
     rank_state_free(&o->state, m);
   } else {
@@ -266,12 +271,17 @@ typedef struct wrong { /* what a batch is refused for */
   long at;
 } wrong;
 
-static wrong check(const rank_opened *o, const rank_batch *b, int use)
+static int concerns(int what, int use, part of)
+{
+  return (what & use) != 0 && (of == WHOLE || (of == REQUEST) == ((what & RANK_OF_REQUEST) != 0));
+}
+
+static wrong check(const rank_opened *o, const rank_batch *b, int use, part of)
 {
   const rank_model *m = o->library->model;
   wrong w = {b->n < 0 ? RANK_BAD_LENGTH : RANK_OK, -1, -1, 0};
   for (int d = 0; d < m->ndims && b->n > 0; d++) {
-    if ((o->library->dims[d] & use) == 0) {
+    if (!concerns(o->library->dims[d], use, of)) {
       continue;
     }
     w.status = rank_check_lists(m, b, d, &w.at);
@@ -281,7 +291,7 @@ static wrong check(const rank_opened *o, const rank_batch *b, int use)
     }
   }
   for (int i = 0; i < m->ninputs && b->n > 0; i++) {
-    if ((o->library->inputs[i] & use) == 0) {
+    if (!concerns(o->library->inputs[i], use, of)) {
       continue;
     }
     w.status = rank_check_input(m, &o->state, b, i, &w.at);
@@ -293,12 +303,17 @@ static wrong check(const rank_opened *o, const rank_batch *b, int use)
   return w;
 }
 
-rank_status rank_library_explain(
-  const rank_opened *o, const rank_batch *b, int use, char *message, size_t size)
+rank_status library_check(const rank_opened *o, const rank_batch *b, int use, part of)
+{
+  return check(o, b, use, of).status;
+}
+
+rank_status library_explain(
+  const rank_opened *o, const rank_batch *b, int use, part of, char *message, size_t size)
 {
   const rank_model *m = o->library->model;
   rank_error e = {{0}};
-  wrong w = check(o, b, use);
+  wrong w = check(o, b, use, of);
   if (w.dim >= 0) {
     rank_explain_lists(m, b, w.dim, w.at, &e);
   } else if (w.input >= 0) {
@@ -307,6 +322,12 @@ rank_status rank_library_explain(
     rank_fail(&e, "%ld rows", b->n);
   }
   return say(w.status, &e, message, size);
+}
+
+rank_status rank_library_explain(
+  const rank_opened *o, const rank_batch *b, int use, char *message, size_t size)
+{
+  return library_explain(o, b, use, WHOLE, message, size);
 }
 
 /* Offsets are the caller's and not checked yet: a last one that cannot be counts as the largest. */
@@ -329,7 +350,7 @@ size_t rank_library_scratch(const rank_opened *o, const rank_batch *b, int use)
   return m->workspace(&o->state, &measured, 1, 0) + derived + ALIGN;
 }
 
-static void *aligned(void *scratch)
+void *library_aligned(void *scratch)
 {
   return (void *)(((uintptr_t)scratch + ALIGN - 1) / ALIGN * ALIGN);
 }
@@ -337,7 +358,7 @@ static void *aligned(void *scratch)
 /* Puts what fits compute into *b, at the beginning of scratch; what is left of it, or NULL. */
 static char *with_fits(const rank_opened *o, const rank_batch **b, rank_batch *whole, void *scratch)
 {
-  char *work = aligned(scratch);
+  char *work = library_aligned(scratch);
   if (o->library->model->nfits == 0) {
     return work;
   }
@@ -352,7 +373,7 @@ static char *with_fits(const rank_opened *o, const rank_batch **b, rank_batch *w
 rank_status rank_library_predict(
   const rank_opened *o, const rank_batch *b, rank_real *const *out, void *scratch)
 {
-  rank_status status = check(o, b, RANK_TO_PREDICT).status;
+  rank_status status = check(o, b, RANK_TO_PREDICT, WHOLE).status;
   if (status != RANK_OK || b->n == 0) {
     return status;
   }
@@ -365,7 +386,7 @@ rank_status rank_library_train(
   rank_opened *o, const rank_batch *b, const rank_step *step, double *loss, void *scratch)
 {
   double unused;
-  rank_status status = check(o, b, RANK_TO_TRAIN).status;
+  rank_status status = check(o, b, RANK_TO_TRAIN, WHOLE).status;
   if (status != RANK_OK || b->n == 0) {
     return status;
   }

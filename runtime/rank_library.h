@@ -10,14 +10,30 @@
 
 #include "rank_model.h"
 
-enum { RANK_TO_PREDICT = 1, RANK_TO_TRAIN = 2 };
+/* What an input or a ragged axis is needed for, and whether all candidates of a request share it. */
+enum { RANK_TO_PREDICT = 1, RANK_TO_TRAIN = 2, RANK_OF_REQUEST = 4 };
+
+typedef struct rank_part { /* of a split program, as rank_model has the whole */
+  rank_status (*run)(
+    const rank_state *s, const rank_batch *b, rank_real *const *out, void *work, int threads);
+  size_t (*bytes)(const rank_state *s, const rank_batch *b, int threads);
+  size_t (*prepare)(const rank_state *s, void *prepared);
+} rank_part;
+
+/* `request` gives, from one row, values as outputs; to `rank` these are parameters behind the model's. */
+typedef struct rank_split {
+  int nvalues;
+  const long *values; /* numbers of each */
+  rank_part request, rank;
+} rank_split;
 
 typedef struct rank_library { /* a model's */
   const rank_model *model;
   const unsigned char *inputs, *dims; /* what each is needed for */
   size_t (*train_bytes)(const rank_state *s, const rank_batch *b, int threads);
   rank_status (*train)(rank_state *s, const rank_batch *b, const rank_step *step, double *loss,
-    void *work); /* both NULL in a library that only predicts */
+    void *work);           /* both NULL in a library that only predicts */
+  const rank_split *split; /* NULL: no input is per request */
 } rank_library;
 
 typedef struct rank_opened rank_opened; /* a library with weights */
@@ -35,6 +51,12 @@ rank_status rank_library_save(const rank_opened *o, const char *path, char *mess
 size_t rank_library_scratch(const rank_opened *o, const rank_batch *b, int use);
 rank_status rank_library_predict(
   const rank_opened *o, const rank_batch *b, rank_real *const *out, void *scratch);
+/* request: one row, of inputs per request; candidates: rows, of the others. */
+rank_status rank_library_rank(const rank_opened *o, const rank_batch *request,
+  const rank_batch *candidates, rank_real *const *out, void *scratch);
+size_t rank_library_rank_scratch(const rank_opened *o, long n);
+rank_status rank_library_rank_explain(const rank_opened *o, const rank_batch *request,
+  const rank_batch *candidates, char *message, size_t size);
 rank_status rank_library_train(
   rank_opened *o, const rank_batch *b, const rank_step *step, double *loss, void *scratch);
 /* Checks a batch and says what is wrong with it. */

@@ -64,6 +64,19 @@ static void need(Api *a, const Graph *part, int use)
   }
 }
 
+/* Inputs and lists that all candidates of a request share. */
+static void own_requests(Api *a)
+{
+  for (int i = 0; i < a->g->inputs.n && a->split; i++) {
+    const Input *in = &a->g->inputs.data[i];
+    a->inputs[i] |= in->per_request ? OF_REQUEST : 0;
+    Layout l = plan_layout(a->g, in->type, false);
+    if (in->per_request && l.ragged >= 0) {
+      a->axes[axis_root(a->g, l.ragged)] |= OF_REQUEST;
+    }
+  }
+}
+
 /* ---- names ---- */
 
 static bool is_cpp_word(Str s)
@@ -122,6 +135,7 @@ static void names(Api *a)
 static const char *const heads[] = {
   [HEAD_STATUS] = "const char *NAME_status(int status)",
   [HEAD_VERSION] = "uint64_t NAME_version(void)",
+  [HEAD_ABI] = "int NAME_abi_version(void)",
   [HEAD_OPEN] = "int NAME_open(NAME **model, const char *weights, char *message, size_t size)",
   [HEAD_CLOSE] = "void NAME_close(NAME *model)",
   [HEAD_SCRATCH] = "size_t NAME_scratch(const NAME *model, const NAME_inputs *inputs)",
@@ -130,6 +144,11 @@ static const char *const heads[] = {
                    "NAME_outputs *outputs, void *scratch)",
   [HEAD_EXPLAIN] =
     "int NAME_explain(const NAME *model, const NAME_inputs *inputs, char *message, size_t size)",
+  [HEAD_RANK] = "int NAME_rank(const NAME *model, const NAME_request *request, const "
+                "NAME_candidates *candidates, const NAME_outputs *outputs, void *scratch)",
+  [HEAD_RANK_SCRATCH] = "size_t NAME_rank_scratch(const NAME *model, long n)",
+  [HEAD_RANK_EXPLAIN] = "int NAME_rank_explain(const NAME *model, const NAME_request *request, "
+                        "const NAME_candidates *candidates, char *message, size_t size)",
   [HEAD_OPEN_TRAINING] =
     "int NAME_open_training(NAME **model, const char *weights, uint64_t seed, char *message, "
     "size_t size)",
@@ -198,9 +217,11 @@ void api_head(Api *a, ApiHead which, const char *end)
 
 /* ---- both files ---- */
 
-void emit_api(Arena *arena, const Graph *g, const EmitOptions *o, ApiFiles *out)
+void emit_api(
+  Arena *arena, const Graph *g, const EmitOptions *o, const RequestSplit *split, ApiFiles *out)
 {
-  Api a = {.arena = arena, .g = g, .out = {.arena = arena}, .trains = model_trains(g)};
+  Api a = {
+    .arena = arena, .g = g, .split = split, .out = {.arena = arena}, .trains = model_trains(g)};
   a.m = name_c(arena, g->model);
   Str upper = str_copy(arena, a.m);
   for (char *p = (char *)upper.s; *p; p++) {
@@ -212,6 +233,7 @@ void emit_api(Arena *arena, const Graph *g, const EmitOptions *o, ApiFiles *out)
   a.axes = ARENA_ARRAY(arena, int, g->axes.n + 1);
   a.predict = pass_prune(arena, g, PRUNE_PREDICT);
   need(&a, a.predict, TO_PREDICT);
+  own_requests(&a);
   if (a.trains) {
     need(&a, pass_masks(arena, pass_prune(arena, g, PRUNE_TRAIN)), TO_TRAIN);
   }

@@ -6,12 +6,13 @@
 
 #include "writer.h"
 
-enum { TO_PREDICT = 1, TO_TRAIN = 2 };
+enum { TO_PREDICT = 1, TO_TRAIN = 2, OF_REQUEST = 4 };
 
 typedef struct Api {
   Arena *arena;
   const Graph *g;
-  const Graph *predict; /* what is left of the model to predict */
+  const RequestSplit *split; /* NULL: no input is per request */
+  const Graph *predict;      /* what is left of the model to predict */
   Buf out;
   Str m, upper; /* the model's name in C */
   bool trains;
@@ -23,12 +24,16 @@ typedef struct Api {
 typedef enum ApiHead {
   HEAD_STATUS,
   HEAD_VERSION,
+  HEAD_ABI,
   HEAD_OPEN,
   HEAD_CLOSE,
   HEAD_SCRATCH,
   HEAD_SCRATCH_FOR,
   HEAD_PREDICT,
   HEAD_EXPLAIN,
+  HEAD_RANK,
+  HEAD_RANK_SCRATCH,
+  HEAD_RANK_EXPLAIN,
   HEAD_OPEN_TRAINING,
   HEAD_TRAIN_SCRATCH,
   HEAD_TRAIN_STEP,

@@ -95,12 +95,17 @@ static void declare(Api *a, const char *about, ApiHead which)
 
 /* ---- structs ---- */
 
-static void member_input(Api *a, int i)
+static void member_input(Api *a, int i, bool request)
 {
   const Input *in = &a->g->inputs.data[i];
   Layout l = plan_layout(a->g, in->type, false);
   bool id = in->type.kind == KIND_ID;
-  Str rows = l.ragged < 0
+  Str rows = request
+               ? l.ragged < 0
+                   ? S("1")
+                   : str_format(a->arena, "%.*s_length",
+                       STR_ARG(name_c(a->arena, a->g->axes.data[axis_root(a->g, l.ragged)].name)))
+             : l.ragged < 0
                ? S("n")
                : str_format(a->arena, "%.*s[n]", STR_ARG(a->axis_name[axis_root(a->g, l.ragged)]));
   Str width = l.width > 1 ? str_format(a->arena, "[%ld]", l.width) : (Str){0};
@@ -134,7 +139,7 @@ static int members(Api *a, bool predict)
   }
   for (int i = 0; i < a->g->inputs.n; i++) {
     if (((a->inputs[i] & TO_PREDICT) != 0) == predict && a->inputs[i] != 0) {
-      member_input(a, i);
+      member_input(a, i, false);
       count++;
     }
   }
@@ -167,6 +172,39 @@ static void outputs_struct(Api *a)
   buf_format(b, "} %.*s_outputs;\n\n", STR_ARG(a->m));
 }
 
+/* What a request brings, or what each of its candidates does. */
+static void split_members(Api *a, bool request)
+{
+  for (int i = 0; i < a->g->axes.n; i++) {
+    bool here = a->axis_name[i].n > 0 && (a->axes[i] & TO_PREDICT) != 0;
+    if (here && request && (a->axes[i] & OF_REQUEST) != 0) {
+      const Axis *x = &a->g->axes.data[i];
+      comment(a, 2,
+        str_format(
+          a->arena, "how long the list along %.*s is: at most %ld", STR_ARG(x->name), x->extent));
+      buf_format(&a->out, "  int32_t %.*s_length;\n", STR_ARG(name_c(a->arena, x->name)));
+    } else if (here && !request && (a->axes[i] & OF_REQUEST) == 0) {
+      member_axis(a, i);
+    }
+  }
+  for (int i = 0; i < a->g->inputs.n; i++) {
+    bool here = (a->inputs[i] & TO_PREDICT) != 0;
+    if (here && request == ((a->inputs[i] & OF_REQUEST) != 0)) {
+      member_input(a, i, request);
+    }
+  }
+}
+
+static void split_structs(Api *a)
+{
+  api_put(a, "/* What all candidates of a request share. */\ntypedef struct NAME_request {\n");
+  split_members(a, true);
+  api_put(a, "} NAME_request;\n\n/* The candidates; lists lie back to back. */\n"
+             "typedef struct NAME_candidates {\n  long n;\n");
+  split_members(a, false);
+  api_put(a, "} NAME_candidates;\n\n");
+}
+
 static void structs(Api *a)
 {
   Buf *b = &a->out;
@@ -178,6 +216,9 @@ static void structs(Api *a)
   members(a, true);
   buf_format(b, "} %.*s_inputs;\n\n", STR_ARG(a->m));
   outputs_struct(a);
+  if (a->split) {
+    split_structs(a);
+  }
 }
 
 /* ---- functions ---- */
@@ -215,6 +256,12 @@ static void header_predict(Api *a)
   api_put(a, "#define MODEL_VERSION ");
   buf_format(&a->out, "UINT64_C(0x%016llx)\n", (unsigned long long)version(a));
   declare(a, NULL, HEAD_VERSION);
+  buf_format(&a->out, "\n");
+  comment(a, 0,
+    S("Changes with how functions are called and structs are laid out, in all models alike."));
+  api_put(a, "#define MODEL_ABI_VERSION ");
+  buf_format(&a->out, "%d\n", API);
+  declare(a, NULL, HEAD_ABI);
   declare(a,
     "Opens weights to predict with. Tables stay in the file, which is mapped, so that processes "
     "share them: put another file in its place by renaming, never write into it. On error "
@@ -235,6 +282,21 @@ static void header_predict(Api *a)
     "Why NAME_predict refuses inputs: returns what it returns, and the message names the input, "
     "the row and the value.",
     HEAD_EXPLAIN);
+}
+
+static void header_rank(Api *a)
+{
+  if (!a->split) {
+    return;
+  }
+  buf_format(&a->out, "\n/* ---- one request, many candidates ---- */\n");
+  declare(a,
+    "The same outputs, to rounding, as NAME_predict gives when every row brings the request's "
+    "inputs; what follows from these alone is computed once. Checks, allocates and locks as "
+    "NAME_predict does.",
+    HEAD_RANK);
+  declare(a, "Bytes of scratch to rank n candidates of any request.", HEAD_RANK_SCRATCH);
+  declare(a, "Why NAME_rank refuses inputs.", HEAD_RANK_EXPLAIN);
 }
 
 static void header_train(Api *a)
@@ -274,6 +336,7 @@ Str api_header(Api *a)
                 "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   structs(a);
   header_predict(a);
+  header_rank(a);
   header_train(a);
   buf_format(b, "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
   return buf_take(b);

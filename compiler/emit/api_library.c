@@ -7,8 +7,9 @@
 
 static void uses(Api *a, const char *what, int n, const int *use)
 {
-  static const char *const text[] = {
-    "0", "RANK_TO_PREDICT", "RANK_TO_TRAIN", "RANK_TO_PREDICT | RANK_TO_TRAIN"};
+  static const char *const text[] = {"0", "RANK_TO_PREDICT", "RANK_TO_TRAIN",
+    "RANK_TO_PREDICT | RANK_TO_TRAIN", "RANK_OF_REQUEST", "RANK_TO_PREDICT | RANK_OF_REQUEST",
+    "RANK_TO_TRAIN | RANK_OF_REQUEST", "RANK_TO_PREDICT | RANK_TO_TRAIN | RANK_OF_REQUEST"};
   buf_format(&a->out, "static const unsigned char %s[] = {\n", what);
   for (int i = 0; i < n; i++) {
     buf_format(&a->out, "  %s,\n", text[use[i]]);
@@ -48,22 +49,86 @@ static int dims_used(const Api *a, int *use)
   return n;
 }
 
+/* The two parts of a split program, and how large the values between them are. */
+static void library_split(Api *a)
+{
+  int n = a->split->request->outputs.n;
+  buf_format(&a->out, "\nstatic const long shared[] = {\n");
+  for (int i = 0; i < n; i++) {
+    Type t = type_without(a->split->request->outputs.data[i].type, AXIS_B);
+    buf_format(&a->out, "  %ld,\n", plan_layout(a->g, t, false).width);
+  }
+  buf_format(&a->out, n > 0 ? "};\n" : "  0,\n};\n");
+  buf_format(&a->out, "\nstatic const rank_split split = {\n  .nvalues = %d,\n", n);
+  api_put(a,
+    "  .values = shared,\n"
+    "  .request = {NAME_request_batch, NAME_request_bytes, NAME_request_prepare},\n"
+    "  .rank = {NAME_candidates_batch, NAME_candidates_bytes, NAME_candidates_prepare},\n};\n");
+}
+
+/* Fills arrays from the members of a request, or of its candidates. */
+static void fill_split(Api *a, bool request)
+{
+  const char *from = request ? "request" : "candidates";
+  for (int i = 0; i < a->g->inputs.n; i++) {
+    if ((a->inputs[i] & TO_PREDICT) != 0 && request == ((a->inputs[i] & OF_REQUEST) != 0)) {
+      buf_format(&a->out, "  a->input[%d] = %s->%.*s;\n", i, from, STR_ARG(a->input_name[i]));
+    }
+  }
+  for (int i = 0; i < a->g->axes.n; i++) {
+    bool here = a->axis_name[i].n > 0 && (a->axes[i] & TO_PREDICT) != 0 &&
+                request == ((a->axes[i] & OF_REQUEST) != 0);
+    int dim = here ? dim_index(a->g, i) : 0;
+    if (here && request) {
+      buf_format(&a->out, "  a->length[%d][1] = request->%.*s_length;\n", dim,
+        STR_ARG(name_c(a->arena, a->g->axes.data[i].name)));
+      buf_format(&a->out, "  a->offset[%d] = a->length[%d];\n", dim, dim);
+    } else if (here) {
+      buf_format(&a->out, "  a->offset[%d] = candidates->%.*s;\n", dim, STR_ARG(a->axis_name[i]));
+    }
+  }
+}
+
+static void library_parts(Api *a)
+{
+  api_put(a, "static rank_batch of_request(const NAME_request *request, arrays *a)\n{\n"
+             "  *a = (arrays){{0}, {0}, {{0}}};\n");
+  fill_split(a, true);
+  api_put(a, "  return (rank_batch){1, a->input, a->offset};\n}\n\n"
+             "static rank_batch of_candidates(const NAME_candidates *candidates, arrays *a)\n{\n"
+             "  *a = (arrays){{0}, {0}, {{0}}};\n");
+  fill_split(a, false);
+  api_put(a, "  return (rank_batch){candidates->n, a->input, a->offset};\n}\n\n");
+}
+
 static void library_arrays(Api *a, bool training)
 {
   int *use = ARENA_ARRAY(a->arena, int, a->g->axes.n + 1);
   int ndims = dims_used(a, use);
   uses(a, "inputs_used", a->g->inputs.n, a->inputs);
   uses(a, "dims_used", ndims, use);
+  bool splits = a->split && !training;
+  if (splits) {
+    library_split(a);
+  }
   api_put(a, "\nstatic const rank_library self = {\n  .model = &NAME_model,\n"
              "  .inputs = inputs_used,\n  .dims = dims_used,\n");
   api_put(a, training ? "  .train_bytes = NAME_train_bytes,\n  .train = NAME_train_batch,\n" : "");
+  api_put(a, splits ? "  .split = &split,\n" : "");
   api_put(a, "};\n\n/* The runtime knows inputs and axes by number. */\ntypedef struct arrays {\n");
-  buf_format(&a->out, "  const void *input[%d];\n  const int32_t *offset[%d];\n} arrays;\n\n",
+  buf_format(&a->out, "  const void *input[%d];\n  const int32_t *offset[%d];\n",
     a->g->inputs.n + 1, ndims + 1);
-  api_put(a, "static rank_batch of_inputs(const NAME_inputs *inputs, arrays *a)\n{\n"
-             "  *a = (arrays){{0}, {0}};\n");
+  if (splits) {
+    buf_format(
+      &a->out, "  int32_t length[%d][2]; /* offsets of the request's lists */\n", ndims + 1);
+  }
+  api_put(a, "} arrays;\n\nstatic rank_batch of_inputs(const NAME_inputs *inputs, arrays *a)\n{\n");
+  api_put(a, splits ? "  *a = (arrays){{0}, {0}, {{0}}};\n" : "  *a = (arrays){{0}, {0}};\n");
   fill(a, true);
   api_put(a, "  return (rank_batch){inputs->n, a->input, a->offset};\n}\n\n");
+  if (splits) {
+    library_parts(a);
+  }
   if (training) {
     api_put(a, "static rank_batch of_batch(const NAME_batch *batch, arrays *a)\n{\n"
                "  rank_batch b = of_inputs(&batch->inputs, a);\n");
@@ -84,6 +149,7 @@ static void library_open(Api *a)
 {
   define(a, HEAD_STATUS, "  return rank_library_status(status);\n");
   define(a, HEAD_VERSION, "  return MODEL_VERSION;\n");
+  define(a, HEAD_ABI, "  return MODEL_ABI_VERSION;\n");
   define(a, HEAD_OPEN,
     "  rank_opened *o;\n"
     "  rank_status status = rank_library_open(&self, weights, &o, message, size);\n"
@@ -91,24 +157,44 @@ static void library_open(Api *a)
   define(a, HEAD_CLOSE, "  rank_library_close((void *)model);\n");
 }
 
-static void library_predict(Api *a)
+/* Fills an array with where outputs go, between two pieces of a body. */
+static const char *with_outputs(Api *a, const char *before, const char *after)
 {
   Buf body = {.arena = a->arena};
-  buf_format(
-    &body, "  arrays a;\n  rank_batch b = of_inputs(inputs, &a);\n  rank_real *const out[] = {\n");
+  buf_format(&body, "%s  rank_real *const out[] = {\n", before);
   for (int i = 0; i < a->predict->outputs.n; i++) {
     buf_format(&body, "    outputs->%.*s,\n", STR_ARG(a->output_name[i]));
   }
-  buf_format(&body,
-    "%s  };\n  return (int)rank_library_predict((const void *)model, &b, out, scratch);\n",
-    a->predict->outputs.n > 0 ? "" : "    outputs->none,\n");
+  buf_format(&body, "%s  };\n%s", a->predict->outputs.n > 0 ? "" : "    outputs->none,\n", after);
+  return buf_take(&body).s;
+}
+
+static void library_rank(Api *a)
+{
+  const char *both = "  arrays ra, ca;\n  rank_batch r = of_request(request, &ra);\n"
+                     "  rank_batch c = of_candidates(candidates, &ca);\n";
+  define(a, HEAD_RANK,
+    with_outputs(
+      a, both, "  return (int)rank_library_rank((const void *)model, &r, &c, out, scratch);\n"));
+  define(a, HEAD_RANK_SCRATCH, "  return rank_library_rank_scratch((const void *)model, n);\n");
+  define(a, HEAD_RANK_EXPLAIN,
+    str_format(a->arena,
+      "%s  return (int)rank_library_rank_explain((const void *)model, &r, &c, message, size);\n",
+      both)
+      .s);
+}
+
+static void library_predict(Api *a)
+{
   define(a, HEAD_SCRATCH,
     "  arrays a;\n  rank_batch b = of_inputs(inputs, &a);\n"
     "  return rank_library_scratch((const void *)model, &b, RANK_TO_PREDICT);\n");
   define(a, HEAD_SCRATCH_FOR,
     "  rank_batch b = {.n = rows};\n"
     "  return rank_library_scratch((const void *)model, &b, RANK_TO_PREDICT);\n");
-  define(a, HEAD_PREDICT, buf_take(&body).s);
+  define(a, HEAD_PREDICT,
+    with_outputs(a, "  arrays a;\n  rank_batch b = of_inputs(inputs, &a);\n",
+      "  return (int)rank_library_predict((const void *)model, &b, out, scratch);\n"));
   define(a, HEAD_EXPLAIN,
     "  arrays a;\n  rank_batch b = of_inputs(inputs, &a);\n  const int use = RANK_TO_PREDICT;\n"
     "  return (int)rank_library_explain((const void *)model, &b, use, message, size);\n");
@@ -151,6 +237,9 @@ Str api_library(Api *a, bool training)
   } else {
     library_open(a);
     library_predict(a);
+    if (a->split) {
+      library_rank(a);
+    }
   }
   a->out.n--; /* the last blank line */
   return buf_take(&a->out);

@@ -29,11 +29,10 @@ static Plan *plan_role(Arena *a, const Graph *g, const EmitOptions *o, Role role
   return plan_graph(a, pruned, o->level, o->tile);
 }
 
-static Emit *emit_new(
-  Arena *a, const Graph *model, const EmitOptions *o, Role role, const char *prefix)
+static Emit *emit_of(
+  Arena *a, Plan *p, const EmitOptions *o, Role role, const char *prefix, int own_params)
 {
   Emit *e = ARENA_NEW(a, Emit);
-  Plan *p = plan_role(a, model, o, role);
   const Graph *g = p->g;
   *e = (Emit){.arena = a, .o = o, .g = g, .p = p, .role = role, .prefix = str_of(prefix)};
   e->out = ARENA_NEW(a, Buf);
@@ -43,9 +42,16 @@ static Emit *emit_new(
   e->written = ARENA_ARRAY(a, bool, g->nodes.n + 1);
   e->pack_used = ARENA_ARRAY(a, bool, p->packs.n + 1);
   e->axis_used = ARENA_ARRAY(a, bool, g->axes.n + 1);
+  e->own_params = own_params;
   names_make(e, p);
   totals_find(e);
   return e;
+}
+
+static Emit *emit_new(
+  Arena *a, const Graph *model, const EmitOptions *o, Role role, const char *prefix)
+{
+  return emit_of(a, plan_role(a, model, o, role), o, role, prefix, model->params.n);
 }
 
 const Plan *emit_plan(Arena *a, const Graph *g, const EmitOptions *o, Role role)
@@ -160,21 +166,21 @@ static void constants(Emit *e)
 
 /* Fills what predict needs of the parameters in another form, for whoever predicts many times. Returns
  * its size in bytes; with NULL only that. */
-static void prepare_call(Emit *e)
+static void prepare_call(Emit *e, const char *name)
 {
   Str model = name_c(e->arena, e->g->model);
   bool any = totals_any(e, true);
   put_blank(e);
-  put_line(e, "size_t %.*s_prepare(const rank_state *s, void *prepared)", STR_ARG(model));
+  put_line(e, "size_t %.*s_%s(const rank_state *s, void *prepared)", STR_ARG(model), name);
   put_open(e, "{");
   if (any) {
     put_open(e, "if (prepared) {");
-    put_line(e, "struct predict_step step;");
-    put_line(e, "predict_bind(&step, s, &(rank_batch){0}, 1, NULL);");
+    put_line(e, "struct %.*s_step step;", STR_ARG(e->prefix));
+    put_line(e, "%.*s_bind(&step, s, &(rank_batch){0}, 1, NULL);", STR_ARG(e->prefix));
     put_line(e, "step.prepared = prepared;");
-    put_line(e, "predict_prepare(&step);");
+    put_line(e, "%.*s_prepare(&step);", STR_ARG(e->prefix));
     put_close(e, "}");
-    put_line(e, "return sizeof(struct predict_prepared);");
+    put_line(e, "return sizeof(struct %.*s_prepared);", STR_ARG(e->prefix));
   } else {
     put_line(e, "(void)s, (void)prepared;");
     put_line(e, "return 0;");
@@ -182,22 +188,36 @@ static void prepare_call(Emit *e)
   put_close(e, "}");
 }
 
-static Str emit_predict_file(Arena *a, const Graph *g, const EmitOptions *o)
+static Str predict_file(Emit *e, const char *what, const char *prepare)
 {
-  Emit *e = emit_new(a, g, o, ROLE_PREDICT, "predict");
-  head(e, "outputs for given inputs.");
+  head(e, what);
   constants(e);
   role_functions(e);
-  call_function(e, "predict");
-  Str model = name_c(a, g->model);
-  put_line(e, "size_t %.*s_predict_bytes(const rank_state *s, const rank_batch *b, int threads)",
-    STR_ARG(model));
+  call_function(e, e->prefix.s);
+  put_line(e, "size_t %.*s_%.*s_bytes(const rank_state *s, const rank_batch *b, int threads)",
+    STR_ARG(name_c(e->arena, e->g->model)), STR_ARG(e->prefix));
   put_open(e, "{");
-  put_line(e, "struct predict_step step;");
-  put_line(e, "return predict_bind(&step, s, b, threads, NULL);");
+  put_line(e, "struct %.*s_step step;", STR_ARG(e->prefix));
+  put_line(e, "return %.*s_bind(&step, s, b, threads, NULL);", STR_ARG(e->prefix));
   put_close(e, "}");
-  prepare_call(e);
+  prepare_call(e, prepare);
   return buf_take(e->out);
+}
+
+static Str emit_predict_file(Arena *a, const Graph *g, const EmitOptions *o)
+{
+  return predict_file(
+    emit_new(a, g, o, ROLE_PREDICT, "predict"), "outputs for given inputs.", "prepare");
+}
+
+/* One of the two parts that rank candidates. */
+static Str emit_split_file(
+  Arena *a, Graph *g, const EmitOptions *o, const char *prefix, const char *what, int own_params)
+{
+  g = pass_orders(a, g, o->level == FUSE_OFF);
+  Plan *p = plan_graph(a, g, o->level, o->tile);
+  Emit *e = emit_of(a, p, o, ROLE_PREDICT, prefix, own_params);
+  return predict_file(e, what, str_format(a, "%s_prepare", prefix).s);
 }
 
 static Str emit_evaluate_file(Arena *a, const Graph *g, const EmitOptions *o)
@@ -294,8 +314,18 @@ void emit_model(Arena *a, const Graph *g, const EmitOptions *o, EmitFiles *out)
   }
   add(a, out, g, "_model.c", emit_descriptor(a, g, o));
   add(a, out, g, "_main.c", emit_main(a, g));
+  RequestSplit split;
+  bool splits = pass_split(a, g, o->rewrite, &split);
+  if (splits) {
+    add(a, out, g, "_request.c",
+      emit_split_file(a, split.request, o, "request",
+        "values that all candidates of a request share, from its inputs.", split.own));
+    add(a, out, g, "_candidates.c",
+      emit_split_file(a, split.rank, o, "candidates",
+        "outputs for the candidates of a request, from the values that they share.", split.own));
+  }
   ApiFiles api = {0};
-  emit_api(a, g, o, &api);
+  emit_api(a, g, o, splits ? &split : NULL, &api);
   add(a, out, g, ".h", api.header);
   add(a, out, g, "_library.c", api.library);
   if (model_trains(g)) {

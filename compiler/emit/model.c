@@ -360,6 +360,16 @@ Str emit_descriptor(Arena *a, const Graph *g, const EmitOptions *o)
 }
 
 /* What the files of one model know of each other. */
+static bool has_request(const Graph *g)
+{
+  for (int i = 0; i < g->inputs.n; i++) {
+    if (g->inputs.data[i].per_request) {
+      return true;
+    }
+  }
+  return false;
+}
+
 Str emit_parts(Arena *a, const Graph *g)
 {
   Buf b = {.arena = a};
@@ -380,6 +390,15 @@ Str emit_parts(Arena *a, const Graph *g)
     "  double *loss, void *work, int threads);\n"
     "size_t %.*s_evaluate_bytes(const rank_state *s, const rank_batch *b, int threads);\n",
     STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m));
+  for (int i = 0; i < 2 && has_request(g); i++) {
+    const char *part = i == 0 ? "request" : "candidates";
+    buf_format(&b,
+      "rank_status %.*s_%s_batch(const rank_state *s, const rank_batch *b, rank_real *const *out,\n"
+      "  void *work, int threads);\n"
+      "size_t %.*s_%s_bytes(const rank_state *s, const rank_batch *b, int threads);\n"
+      "size_t %.*s_%s_prepare(const rank_state *s, void *prepared);\n",
+      STR_ARG(m), part, STR_ARG(m), part, STR_ARG(m), part);
+  }
   if (model_trains(g)) {
     buf_format(&b,
       "rank_status %.*s_train_batch(rank_state *s, const rank_batch *b, const rank_step *o, double "

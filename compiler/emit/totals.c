@@ -11,7 +11,7 @@ static bool is_fixed(const Emit *e, const Node *n)
 {
   const Value *v = &e->p->value[n->id];
   if (n->op == OP_CONST || n->op == OP_PARAM) {
-    return true;
+    return n->op == OP_CONST || n->leaf < e->own_params;
   }
   if (v->scope != SCOPE_TOTAL || v->phase != 0 || n->op == OP_SIZE || n->op == OP_RANDOM ||
       n->op == OP_INPUT || (v->stmt >= 0 && v->place != PLACE_TOTAL)) {

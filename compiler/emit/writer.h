@@ -8,6 +8,7 @@
  * sums over the batch, `s` the sample within the tile, `s0` the tile's first sample, `n` its number of
  * samples; `X_off`, `X_row`, `X_len` where the rows of ragged axis X lie. */
 
+#include "../pass/pass.h"
 #include "../pass/plan.h"
 #include "emit.h"
 
@@ -25,7 +26,8 @@ typedef struct Emit {
   const Graph *g;
   const Plan *p;
   Role role;
-  Str prefix; /* of static functions: "train" */
+  Str prefix;     /* of static functions: "train" */
+  int own_params; /* later ones are values of a request: not the same in every call */
   Buf *out;
   int indent;
   bool *used;                           /* by node: read or written in the function being printed */
@@ -157,6 +159,8 @@ uint64_t model_layout(const Graph *g); /* what a weights file must agree on */
 typedef struct ApiFiles {
   Str header, library, training; /* training: {0} when the model does not train */
 } ApiFiles;
-void emit_api(Arena *a, const Graph *g, const EmitOptions *o, ApiFiles *out);
+/* split: NULL when no input is per request */
+void emit_api(
+  Arena *a, const Graph *g, const EmitOptions *o, const RequestSplit *split, ApiFiles *out);
 
 #endif

@@ -111,6 +111,7 @@ struct Stmt {
   bool has_type;               /* OUTPUT */
   Expr *init;                  /* TABLE, PARAM; NULL: default */
   SourceExpr source;           /* INPUT, LABEL */
+  bool per_request;            /* INPUT */
   Options options;             /* INPUT, LABEL, TRAIN; FN, OPTIMIZER, SCHEDULE: with defaults */
   Exprs list;                  /* METRIC: the calls */
   Parameters axes, parameters; /* FN */

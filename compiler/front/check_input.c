@@ -124,13 +124,50 @@ static bool check_vocab(Checker *c, const Stmt *s, Input *in)
   return true;
 }
 
+static int ragged_root(const Graph *g, const Input *in)
+{
+  for (int i = 0; i < in->type.n; i++) {
+    if (g->axes.data[in->type.axis[i]].kind == AXIS_RAGGED) {
+      return axis_root(g, in->type.axis[i]);
+    }
+  }
+  return -1;
+}
+
+/* Lists of one axis have one length: the request's, or each candidate's. */
+static bool check_request(Checker *c, const Stmt *s, const Input *in)
+{
+  if (in->per_request && in->label) {
+    fail(c, s->name_loc, "a label is not known when a request is ranked: no 'per request'");
+    return false;
+  }
+  int root = ragged_root(c->g, in);
+  for (int i = 0; i < c->g->inputs.n && root >= 0 && !in->label; i++) {
+    const Input *other = &c->g->inputs.data[i];
+    if (!other->label && other->per_request != in->per_request &&
+        ragged_root(c->g, other) == root) {
+      fail(c, s->name_loc, "'%.*s' is %sper request, but another input of axis '%.*s' is%s",
+        STR_ARG(in->name), in->per_request ? "" : "not ", STR_ARG(c->g->axes.data[root].name),
+        in->per_request ? " not" : "");
+      note(c, other->loc, "declared here");
+      return false;
+    }
+  }
+  return true;
+}
+
 void check_input(Checker *c, const Stmt *s)
 {
-  Input in = {.name = s->name, .label = s->kind == STMT_LABEL, .same_as = -1, .loc = s->name_loc};
+  Input in = {.name = s->name,
+    .label = s->kind == STMT_LABEL,
+    .per_request = s->per_request,
+    .same_as = -1,
+    .loc = s->name_loc};
   long width = 1;
   bool ragged = false;
   bool good = check_type(c, s, &in, &width, &ragged);
   good = good && (!s->type.id || check_vocab(c, s, &in));
+  good = good && check_request(c, s, &in);
   if (good && ragged) {
     in.encoding.separator = S(" ");
   }

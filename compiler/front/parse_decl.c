@@ -101,6 +101,13 @@ void parse_input(Parser *p, Stmt *s)
   if (expect(p, TOK_COLON, "and its type")) {
     parse_type(p, &s->type);
   }
+  if (accept_word(p, "per")) {
+    s->per_request = accept_word(p, "request");
+    if (!s->per_request) {
+      parse_fail(p, token_loc(p, p->at), "found %s, wanted 'request', as in: per request",
+        token_name(peek(p)));
+    }
+  }
   if (accept_word(p, "from")) {
     parse_from(p, &s->source);
   }

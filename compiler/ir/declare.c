@@ -247,6 +247,7 @@ static void print_input(Buf *b, const Graph *g, const Input *input)
   const Encoding *e = &input->encoding;
   buf_format(b, "%s %.*s : ", input->label ? "label" : "input", STR_ARG(input->name));
   print_input_type(b, g, input);
+  buf_str(b, input->per_request ? S(" per request") : S(""));
   print_source(b, input);
   if (e->has_missing) {
     buf_str(b, S(", missing = "));

@@ -94,9 +94,10 @@ typedef struct Encoding {
 
 typedef struct Input {
   Str name;
-  Type type;  /* B first */
-  bool label; /* not needed to predict */
-  int nvocab; /* ids: 1, or one vocabulary per position of the last plain axis */
+  Type type;        /* B first */
+  bool label;       /* not needed to predict */
+  bool per_request; /* the same for all candidates of a request */
+  int nvocab;       /* ids: 1, or one vocabulary per position of the last plain axis */
   long
     *vocab; /* sizes of the vocabularies; [0] = 0: learnt from the data, size known at run time */
   int same_as; /* ids: index of the input whose vocabulary this one shares, or -1 */

@@ -228,7 +228,7 @@ static bool within_sample(Try *t)
 {
   const Plan *p = t->p;
   if (summed(t->sum, AXIS_B) || !type_has(t->sum->type, AXIS_B) ||
-      p->value[t->b->id].scope != SCOPE_SAMPLE || has_across(p, t->a) || has_across(p, t->b) ||
+      p->value[t->b->id].scope == SCOPE_ACROSS || has_across(p, t->a) || has_across(p, t->b) ||
       !sort_n(t, false)) {
     return false;
   }

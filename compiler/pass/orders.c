@@ -46,9 +46,8 @@ static Node *reorder(const Orders *o, Node *x)
 static Node *better(Graph *g, const Node *n, const Node *a, Node *b)
 {
   int last = n->type.n > 0 ? n->type.axis[n->type.n - 1] : -1;
-  bool within = n->naxes == 1 && n->axes[0] != AXIS_B && type_has(a->type, AXIS_B) &&
-                type_has(b->type, AXIS_B) && type_has(a->type, n->axes[0]) &&
-                type_has(b->type, n->axes[0]);
+  bool within = n->naxes == 1 && n->axes[0] != AXIS_B && type_has(b->type, AXIS_B) &&
+                type_has(a->type, n->axes[0]) && type_has(b->type, n->axes[0]);
   if (!within || last < 0 || g->axes.data[last].kind != AXIS_PLAIN || type_has(a->type, last) ||
       !type_has(b->type, last) || innermost(b, last) || !op_pointwise(b->op)) {
     return NULL;

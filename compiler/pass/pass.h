@@ -38,4 +38,13 @@ typedef enum PruneFor {
 } PruneFor;
 Graph *pass_prune(Arena *a, const Graph *g, PruneFor what);
 
+/* What predicts for a request and its candidates, when inputs are `per request`: `request` gives, from one
+ * sample, the values that candidates read, as outputs in the order of the parameters that `rank` has for
+ * them, from index `own` on. rewrite: with what saves arithmetic now. false: no input is per request. */
+typedef struct RequestSplit {
+  Graph *request, *rank;
+  int own;
+} RequestSplit;
+bool pass_split(Arena *a, const Graph *g, bool rewrite, RequestSplit *out);
+
 #endif

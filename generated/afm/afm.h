@@ -45,6 +45,10 @@ const char *afm_status(int status);
 #define AFM_VERSION UINT64_C(0x407a5e4d3abf003e)
 uint64_t afm_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define AFM_ABI_VERSION 1
+int afm_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

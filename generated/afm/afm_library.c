@@ -45,6 +45,11 @@ uint64_t afm_version(void)
   return AFM_VERSION;
 }
 
+int afm_abi_version(void)
+{
+  return AFM_ABI_VERSION;
+}
+
 int afm_open(afm **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

@@ -30,7 +30,8 @@
  *   d_c [A, P], with < *; kept: local (used up in the same turn)
  *   grad_c [A] (sum); kept: summed (samples meet)
  *   grad_u [A, D] (sum), with *; kept: summed (samples meet)
- *   d_pair_sum [P, D] (sum), with *; kept: local (used up in the same turn)
+ *   d_pair_sum [P, D] (product); kept: local (used up in the same turn; nothing fused after it:
+ *       its reader is not pointwise)
  *   d_e_square [D, F, G], with * +; kept: local (used up in the same turn)
  *   d_e_sum [D, F] (sum), with *; kept: local (used up in the same turn)
  *   d_e_sum_1 [D, F] (sum), with *; kept: local (used up in the same turn)
@@ -301,20 +302,9 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     }
     /* afm.rank:22  score  = sum[A](q * relu(sum[D](u * pair) + c)) */
     rank_real d_pair_sum[48];
-    for (int i = 0; i < 3; i++) {
-#pragma omp simd
-      for (int d = 0; d < 16; d++) {
-        d_pair_sum[i * 16 + d] = 0;
-      }
-    }
-    for (int i = 0; i < 3; i++) {
-      for (int a = 0; a < 16; a++) {
-#pragma omp simd
-        for (int d = 0; d < 16; d++) {
-          d_pair_sum[i * 16 + d] += d_c[a * 3 + i] * u[a * 16 + d];
-        }
-      }
-    }
+    /* [3, 16] x [16, 16]; 1536 flops */
+    RANK_GEMM(
+      3, 16, 16, d_c, 1, 3, u, 16, (rank_vec){0}, rank_store(d_pair_sum + row * 16 + col, sum));
     /* afm.rank:21  pair   = (e * e[F -> G])[F > G -> P] */
     rank_real d_e_square[144];
     for (int d = 0; d < 16; d++) {

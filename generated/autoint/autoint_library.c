@@ -45,6 +45,11 @@ uint64_t autoint_version(void)
   return AUTOINT_VERSION;
 }
 
+int autoint_abi_version(void)
+{
+  return AUTOINT_ABI_VERSION;
+}
+
 int autoint_open(autoint **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

@@ -47,6 +47,11 @@ uint64_t dcnv2_version(void)
   return DCNV2_VERSION;
 }
 
+int dcnv2_abi_version(void)
+{
+  return DCNV2_ABI_VERSION;
+}
+
 int dcnv2_open(dcnv2 **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

@@ -47,6 +47,11 @@ uint64_t deepfm_version(void)
   return DEEPFM_VERSION;
 }
 
+int deepfm_abi_version(void)
+{
+  return DEEPFM_ABI_VERSION;
+}
+
 int deepfm_open(deepfm **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

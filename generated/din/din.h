@@ -50,6 +50,10 @@ const char *din_status(int status);
 #define DIN_VERSION UINT64_C(0x1acb7d8306c42fe4)
 uint64_t din_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define DIN_ABI_VERSION 1
+int din_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

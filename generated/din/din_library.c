@@ -48,6 +48,11 @@ uint64_t din_version(void)
   return DIN_VERSION;
 }
 
+int din_abi_version(void)
+{
+  return DIN_ABI_VERSION;
+}
+
 int din_open(din **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

@@ -50,6 +50,10 @@ const char *din_dice_status(int status);
 #define DIN_DICE_VERSION UINT64_C(0x62f059c30efbb7db)
 uint64_t din_dice_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define DIN_DICE_ABI_VERSION 1
+int din_dice_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

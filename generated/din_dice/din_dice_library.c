@@ -48,6 +48,11 @@ uint64_t din_dice_version(void)
   return DIN_DICE_VERSION;
 }
 
+int din_dice_abi_version(void)
+{
+  return DIN_DICE_ABI_VERSION;
+}
+
 int din_dice_open(din_dice **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

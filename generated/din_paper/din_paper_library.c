@@ -48,6 +48,11 @@ uint64_t din_paper_version(void)
   return DIN_PAPER_VERSION;
 }
 
+int din_paper_abi_version(void)
+{
+  return DIN_PAPER_ABI_VERSION;
+}
+
 int din_paper_open(din_paper **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

@@ -47,6 +47,10 @@ const char *dlrm_status(int status);
 #define DLRM_VERSION UINT64_C(0xa094e09fa32a3527)
 uint64_t dlrm_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define DLRM_ABI_VERSION 1
+int dlrm_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

@@ -47,6 +47,11 @@ uint64_t dlrm_version(void)
   return DLRM_VERSION;
 }
 
+int dlrm_abi_version(void)
+{
+  return DLRM_ABI_VERSION;
+}
+
 int dlrm_open(dlrm **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

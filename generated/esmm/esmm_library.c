@@ -48,6 +48,11 @@ uint64_t esmm_version(void)
   return ESMM_VERSION;
 }
 
+int esmm_abi_version(void)
+{
+  return ESMM_ABI_VERSION;
+}
+
 int esmm_open(esmm **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

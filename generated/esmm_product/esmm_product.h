@@ -51,6 +51,10 @@ const char *esmm_product_status(int status);
 #define ESMM_PRODUCT_VERSION UINT64_C(0xf19fb7891cc1f447)
 uint64_t esmm_product_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define ESMM_PRODUCT_ABI_VERSION 1
+int esmm_product_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

@@ -48,6 +48,11 @@ uint64_t esmm_product_version(void)
   return ESMM_PRODUCT_VERSION;
 }
 
+int esmm_product_abi_version(void)
+{
+  return ESMM_PRODUCT_ABI_VERSION;
+}
+
 int esmm_product_open(esmm_product **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

@@ -47,6 +47,10 @@ const char *ffm_status(int status);
 #define FFM_VERSION UINT64_C(0x603a70d19d4ea533)
 uint64_t ffm_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define FFM_ABI_VERSION 1
+int ffm_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

@@ -47,6 +47,11 @@ uint64_t ffm_version(void)
   return FFM_VERSION;
 }
 
+int ffm_abi_version(void)
+{
+  return FFM_ABI_VERSION;
+}
+
 int ffm_open(ffm **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

@@ -48,6 +48,10 @@ const char *fm_status(int status);
 #define FM_VERSION UINT64_C(0x54afb0ace97aba74)
 uint64_t fm_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define FM_ABI_VERSION 1
+int fm_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

@@ -47,6 +47,11 @@ uint64_t fm_version(void)
   return FM_VERSION;
 }
 
+int fm_abi_version(void)
+{
+  return FM_ABI_VERSION;
+}
+
 int fm_open(fm **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

@@ -47,6 +47,10 @@ const char *fwfm_status(int status);
 #define FWFM_VERSION UINT64_C(0x6c39a1fe8a9cf1d4)
 uint64_t fwfm_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define FWFM_ABI_VERSION 1
+int fwfm_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

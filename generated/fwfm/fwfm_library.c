@@ -47,6 +47,11 @@ uint64_t fwfm_version(void)
   return FWFM_VERSION;
 }
 
+int fwfm_abi_version(void)
+{
+  return FWFM_ABI_VERSION;
+}
+
 int fwfm_open(fwfm **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

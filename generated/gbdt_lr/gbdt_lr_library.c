@@ -48,6 +48,11 @@ uint64_t gbdt_lr_version(void)
   return GBDT_LR_VERSION;
 }
 
+int gbdt_lr_abi_version(void)
+{
+  return GBDT_LR_ABI_VERSION;
+}
+
 int gbdt_lr_open(gbdt_lr **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

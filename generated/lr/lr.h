@@ -47,6 +47,10 @@ const char *lr_status(int status);
 #define LR_VERSION UINT64_C(0x2c6bb50aeb29ebc5)
 uint64_t lr_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define LR_ABI_VERSION 1
+int lr_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

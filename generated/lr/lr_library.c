@@ -47,6 +47,11 @@ uint64_t lr_version(void)
   return LR_VERSION;
 }
 
+int lr_abi_version(void)
+{
+  return LR_ABI_VERSION;
+}
+
 int lr_open(lr **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

@@ -49,6 +49,10 @@ const char *mmoe_status(int status);
 #define MMOE_VERSION UINT64_C(0x0f81bf54ba875264)
 uint64_t mmoe_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define MMOE_ABI_VERSION 1
+int mmoe_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

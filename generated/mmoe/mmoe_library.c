@@ -48,6 +48,11 @@ uint64_t mmoe_version(void)
   return MMOE_VERSION;
 }
 
+int mmoe_abi_version(void)
+{
+  return MMOE_ABI_VERSION;
+}
+
 int mmoe_open(mmoe **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

@@ -50,6 +50,10 @@ const char *sasrec_status(int status);
 #define SASREC_VERSION UINT64_C(0xe2fe4cc1ad8ee79f)
 uint64_t sasrec_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define SASREC_ABI_VERSION 1
+int sasrec_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

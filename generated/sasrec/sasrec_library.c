@@ -48,6 +48,11 @@ uint64_t sasrec_version(void)
   return SASREC_VERSION;
 }
 
+int sasrec_abi_version(void)
+{
+  return SASREC_ABI_VERSION;
+}
+
 int sasrec_open(sasrec **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

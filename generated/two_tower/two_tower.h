@@ -49,6 +49,10 @@ const char *two_tower_status(int status);
 #define TWO_TOWER_VERSION UINT64_C(0x29cf67f9a78a51d0)
 uint64_t two_tower_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define TWO_TOWER_ABI_VERSION 1
+int two_tower_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

@@ -46,6 +46,11 @@ uint64_t two_tower_version(void)
   return TWO_TOWER_VERSION;
 }
 
+int two_tower_abi_version(void)
+{
+  return TWO_TOWER_ABI_VERSION;
+}
+
 int two_tower_open(two_tower **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

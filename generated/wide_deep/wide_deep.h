@@ -49,6 +49,10 @@ const char *wide_deep_status(int status);
 #define WIDE_DEEP_VERSION UINT64_C(0x29a6978d0fc6a422)
 uint64_t wide_deep_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define WIDE_DEEP_ABI_VERSION 1
+int wide_deep_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

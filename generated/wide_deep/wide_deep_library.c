@@ -49,6 +49,11 @@ uint64_t wide_deep_version(void)
   return WIDE_DEEP_VERSION;
 }
 
+int wide_deep_abi_version(void)
+{
+  return WIDE_DEEP_ABI_VERSION;
+}
+
 int wide_deep_open(wide_deep **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

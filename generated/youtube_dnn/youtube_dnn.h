@@ -52,6 +52,10 @@ const char *youtube_dnn_status(int status);
 #define YOUTUBE_DNN_VERSION UINT64_C(0x25e264aec34a16bf)
 uint64_t youtube_dnn_version(void);
 
+/* Changes with how functions are called and structs are laid out, in all models alike. */
+#define YOUTUBE_DNN_ABI_VERSION 1
+int youtube_dnn_abi_version(void);
+
 /* Opens weights to predict with. Tables stay in the file, which is mapped, so that processes
  * share them: put another file in its place by renaming, never write into it. On error *model
  * is NULL and message (may be NULL), which has room for `size` bytes, says what is wrong with

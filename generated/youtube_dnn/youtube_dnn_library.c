@@ -48,6 +48,11 @@ uint64_t youtube_dnn_version(void)
   return YOUTUBE_DNN_VERSION;
 }
 
+int youtube_dnn_abi_version(void)
+{
+  return YOUTUBE_DNN_ABI_VERSION;
+}
+
 int youtube_dnn_open(youtube_dnn **model, const char *weights, char *message, size_t size)
 {
   rank_opened *o;

@@ -40,6 +40,25 @@ done
 "$work/shop" predict --no-cache --data "$work/rows.csv" --load "$work/init.st" >"$work/first.csv"
 "$test" test "$work/init.st" "$work/first.csv"
 
+# How long predictions take: what is said, not how much it is.
+"$work/shop" bench --csv --no-cache --data "$work/rows.csv" --load "$work/w.st" --threads 2 >"$work/bench.csv"
+awk -F, 'NR == 1 { if ($0 != "batch,threads,calls,p50_us,p99_us,p99.9_us,rows_per_second") exit 1; next }
+  NF != 7 || $2 != 2 || !($3 > 0 && $4 > 0 && $5 >= $4 && $6 >= $5 && $7 > 0) { exit 1 }
+  END { if (NR != 5) exit 1 }' "$work/bench.csv" || { cat "$work/bench.csv" && exit 1; }
+if "$work/shop" bench --load "$work/none.st" >/dev/null 2>"$work/said"; then
+  echo "bench went on without weights" && exit 1
+fi
+grep -q "none.st" "$work/said"
+
+# One request and its candidates, at every level of fusion.
+for level in off loops tiles all; do
+  "$rankc" build $here/page.rank -o "$work/page" -O1 --fuse=$level
+  "$work/page/page" init --save "$work/page/w.st" >/dev/null
+  $cc -std=c11 $warnings -I"$work/page" $here/test_rank.c -o "$work/page/test" -L"$work/page" -lpage -lm \
+    -Wl,-rpath,"$work/page"
+  "$work/page/test" "$work/page/w.st"
+done
+
 for compiler in clang++-19 g++; do
   command -v $compiler >/dev/null || continue
   $compiler -std=c++17 $warnings -I"$work" $here/test_library.cpp -o "$work/cpp" -L"$work" -lshop \
@@ -62,4 +81,11 @@ for sanitizer in thread address,undefined; do
   $cc $flags -w -fopenmp-simd -DRANK_LIBRARY -DSANITIZED -D_GNU_SOURCE= -Iruntime -I"$work" \
     $here/test_library.c $sources -o "$work/sanitized" -Wl,--gc-sections -lm -lpthread
   "$work/sanitized" test "$work/w.st" "$work/predicted.csv"
+  $cc $flags -w -fopenmp-simd -DRANK_LIBRARY -D_GNU_SOURCE= -Iruntime -I"$work" $here/test_swap.c \
+    $sources -o "$work/sanitized" -Wl,--gc-sections -lm -lpthread
+  "$work/sanitized" "$work/w.st" "$work/init.st"
+  $cc $flags -w -fopenmp-simd -DRANK_LIBRARY -D_GNU_SOURCE= -Iruntime -I"$work/page" $here/test_rank.c \
+    "$work"/page/page_{predict,request,candidates,model,library}.c $serving -o "$work/sanitized" \
+    -Wl,--gc-sections -lm
+  "$work/sanitized" "$work/page/w.st"
 done

@@ -383,6 +383,7 @@ int main(int argc, char **argv)
     fprintf(stderr, "%s\n", message);
     return 1;
   }
+  EXPECT(shop_version() == SHOP_VERSION && shop_abi_version() == SHOP_ABI_VERSION);
   answers all;
   test_one_and_many(&all);
   test_some_outputs(&all);

@@ -1,0 +1,28 @@
+#ifndef RANK_LIBRARY_OPENED_H
+#define RANK_LIBRARY_OPENED_H
+
+/* Between library.c and library_rank.c: a library with weights, and how its inputs are checked. */
+
+#include "rank_data.h"
+#include "rank_library.h"
+
+enum { ALIGN = 64, SLACK = 64 };
+
+struct rank_opened {
+  const rank_library *library;
+  rank_state state;
+  int training; /* state is rank_state_new's; else param[] point into the map or to the heap */
+  char *map;    /* the weights file, or NULL */
+  size_t map_bytes;
+  rank_encoders *enc;                     /* training: to be saved again */
+  void *request_prepared, *rank_prepared; /* as state.prepared, for the parts of a split program */
+};
+
+typedef enum part { WHOLE, REQUEST, CANDIDATES } part; /* whose inputs a batch has */
+
+rank_status library_check(const rank_opened *o, const rank_batch *b, int use, part of);
+rank_status library_explain(
+  const rank_opened *o, const rank_batch *b, int use, part of, char *message, size_t size);
+void *library_aligned(void *scratch);
+
+#endif
