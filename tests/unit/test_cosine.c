@@ -93,7 +93,7 @@ static double draw(int site, int u, int k)
 static void random_log(rank_interactions *log, int weighted, double *x)
 {
   rank_error e;
-  memset(x, 0, sizeof *x * USERS * ITEMS);
+  memset(x, 0, sizeof *x * USERS * (double)ITEMS);
   assert_int_equal(rank_interactions_begin(log, ITEMS, weighted, &e), 0);
   for (int u = 0; u < USERS; u++) {
     int n = (int)(draw(1, u, 0) * 14);
@@ -101,7 +101,7 @@ static void random_log(rank_interactions *log, int weighted, double *x)
     float weight[16];
     for (int k = 0; k < n; k++) {
       double v = draw(2, u, k);
-      item[k] = (int32_t)(v * v * ITEMS);
+      item[k] = (int32_t)(v * v * (double)ITEMS);
       weight[k] = (float)floor(draw(3, u, k) * 4);
       if (item[k] >= 2) {
         double *at = x + u * ITEMS + item[k];
@@ -125,14 +125,14 @@ static void weigh(double *x, int weighting)
 {
   double mean = 0;
   for (int u = 0; u < USERS; u++) {
-    mean += row_length(x + u * ITEMS) / USERS;
+    mean += row_length(x + u * ITEMS) / (double)USERS;
   }
   for (int u = 0; u < USERS; u++) {
     double *row = x + u * ITEMS, length = row_length(row), has = 0;
     for (int i = 0; i < ITEMS; i++) {
       has += row[i] > 0;
     }
-    double idf = log((1.0 + ITEMS) / (1 + has));
+    double idf = log((1.0 + (double)ITEMS) / (1 + has));
     for (int i = 0; i < ITEMS && weighting != RANK_COSINE_NONE; i++) {
       double w = row[i];
       row[i] = weighting == RANK_COSINE_IDF
@@ -174,7 +174,7 @@ static void compare(const rank_neighbors *n, const double *x, double shrinkage, 
 static void test_against_brute_force(void **state)
 {
   (void)state;
-  double *x = malloc(sizeof *x * USERS * ITEMS);
+  double *x = malloc(sizeof *x * USERS * (double)ITEMS);
   const int most[] = {1, 7, 1000};
   for (int weighting = RANK_COSINE_NONE; weighting <= RANK_COSINE_BM25; weighting++) {
     for (int weighted = 0; weighted < 2; weighted++) {
@@ -208,7 +208,7 @@ static void test_same_with_any_threads(void **state)
     float weight[20];
     for (int k = 0; k < 20; k++) {
       double v = draw(4, u, k);
-      item[k] = (int32_t)(v * v * v * MANY);
+      item[k] = (int32_t)(v * v * v * (double)MANY);
       weight[k] = (float)draw(5, u, k);
     }
     assert_int_equal(rank_interactions_add(&log, item, weight, 20, 0, &e), 0);
@@ -232,7 +232,7 @@ static void test_same_with_any_threads(void **state)
 static void test_rank_against_brute_force(void **state)
 {
   (void)state;
-  double *x = malloc(sizeof *x * USERS * ITEMS);
+  double *x = malloc(sizeof *x * USERS * (double)ITEMS);
   rank_interactions log;
   random_log(&log, 0, x);
   rank_neighbors *n = fit(&log, 9, RANK_COSINE_NONE, 1);
