@@ -93,7 +93,7 @@ static double draw(int site, int u, int k)
 static void random_log(rank_interactions *log, int weighted, double *x)
 {
   rank_error e;
-  memset(x, 0, sizeof *x * USERS * (double)ITEMS);
+  memset(x, 0, sizeof *x * USERS * ITEMS);
   assert_int_equal(rank_interactions_begin(log, ITEMS, weighted, &e), 0);
   for (int u = 0; u < USERS; u++) {
     int n = (int)(draw(1, u, 0) * 14);
@@ -174,7 +174,7 @@ static void compare(const rank_neighbors *n, const double *x, double shrinkage, 
 static void test_against_brute_force(void **state)
 {
   (void)state;
-  double *x = malloc(sizeof *x * USERS * (double)ITEMS);
+  double *x = malloc(sizeof *x * USERS * ITEMS);
   const int most[] = {1, 7, 1000};
   for (int weighting = RANK_COSINE_NONE; weighting <= RANK_COSINE_BM25; weighting++) {
     for (int weighted = 0; weighted < 2; weighted++) {
@@ -232,7 +232,7 @@ static void test_same_with_any_threads(void **state)
 static void test_rank_against_brute_force(void **state)
 {
   (void)state;
-  double *x = malloc(sizeof *x * USERS * (double)ITEMS);
+  double *x = malloc(sizeof *x * USERS * ITEMS);
   rank_interactions log;
   random_log(&log, 0, x);
   rank_neighbors *n = fit(&log, 9, RANK_COSINE_NONE, 1);
