@@ -30,7 +30,7 @@ if resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 2 << 20:
 sys.exit(code if code >= 0 else 200 - code)
 PY
   local got=$?
-  if [ $got != "$code" ] || ! grep -qE -e "$pattern" "$work/said"; then
+  if [ $got != "$code" ] || { [ -n "$pattern" ] && ! grep -qE -e "$pattern" "$work/said"; }; then
     echo "$name: exit code $got (100: too much memory, 124: too long, above 200: a signal), wanted $code" \
       "and /$pattern/"
     cut -c1-200 "$work/said" | tail -n 5

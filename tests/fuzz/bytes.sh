@@ -7,7 +7,7 @@ what=$1 folder=$2 seconds=${3:-20}
 command -v clang-19 >/dev/null || exit 77
 cd "$(dirname "$0")/../.." || exit 1
 mkdir -p "$folder/$what"
-flags="-std=c11 -D_GNU_SOURCE -DRANK_F64 -w -g -O1 -fno-omit-frame-pointer
+flags="-std=c11 -D_GNU_SOURCE -DRANK_F64 -DRANK_LIB_DIR=\"\" -DRANK_LIB_INSTALLED=\"\" -w -g -O1 -fno-omit-frame-pointer
   -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all"
 case $what in
 front)
