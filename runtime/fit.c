@@ -96,9 +96,21 @@ static size_t pointer_bytes(const rank_model *m)
          aligned(((size_t)m->ndims + 1) * sizeof(void *));
 }
 
+/* Ops work one after another in the same room, behind the results. */
+static size_t working_bytes(const rank_model *m)
+{
+  size_t most = 0;
+  for (int i = 0; i < m->nfits; i++) {
+    const rank_fit *fit = &m->fits[i];
+    size_t bytes = fit->run->room != NULL ? aligned(fit->run->room(m, fit)) : 0;
+    most = bytes > most ? bytes : most;
+  }
+  return most;
+}
+
 size_t rank_fits_room(const rank_model *m, long n)
 {
-  size_t bytes = m->nfits > 0 ? pointer_bytes(m) : 0;
+  size_t bytes = m->nfits > 0 ? pointer_bytes(m) + working_bytes(m) : 0;
   for (int i = 0; i < m->nfits; i++) {
     for (int k = 0; k < m->fits[i].nresults; k++) {
       int input = m->fits[i].results[k];
@@ -114,7 +126,7 @@ enum { MOST_RESULTS = 8 };
 int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_batch *whole)
 {
   const rank_model *m = f->m;
-  char *at = room;
+  char *at = room, *work = at + rank_fits_room(m, b->n) - working_bytes(m);
   const void **input = room;
   const int32_t **offset =
     (const int32_t **)(void *)(at + aligned(((size_t)m->ninputs + 1) * sizeof(void *)));
@@ -138,7 +150,7 @@ int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_ba
         at += aligned(((size_t)b->n + 1) * sizeof(int32_t));
       }
     }
-    if (fit->run->apply(m, fit, &f->state[i], b, out, lists) != 0) {
+    if (fit->run->apply(m, fit, &f->state[i], b, out, lists, work) != 0) {
       return -1;
     }
   }

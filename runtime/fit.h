@@ -52,9 +52,10 @@ typedef struct rank_fit_op {
   int (*ready)(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e);
   void (*forget)(void *made); /* may be NULL */
   /* out[k]: room for the results of b->n rows; offset[k]: n + 1 numbers to set, for a result with a ragged
-   * axis (else NULL). Reentrant. 0 or -1. */
+   * axis (else NULL); room: as many bytes as room() says, aligned to 64. Reentrant, allocates nothing. 0 or -1. */
   int (*apply)(const rank_model *m, const rank_fit *fit, const fit_state *s, const rank_batch *b,
-    void *const *out, int32_t *const *offset);
+    void *const *out, int32_t *const *offset, void *room);
+  size_t (*room)(const rank_model *m, const rank_fit *fit); /* or NULL: none */
   void (*info)(
     const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out); /* or NULL */
 } rank_fit_op;

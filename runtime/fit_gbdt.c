@@ -266,9 +266,14 @@ static int ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank_er
 
 /* --- applying --- */
 
-/* Ids of tree t's leaves are t * leaves + leaf. In pieces, so that the scorer needs no memory of its own. */
+static size_t room_of(const rank_model *m, const rank_fit *fit)
+{
+  return rank_scorer_room((int)m->inputs[fit->sources[0]].width);
+}
+
+/* Ids of tree t's leaves are t * leaves + leaf. In pieces, because scores are doubles to the scorer. */
 static int apply(const rank_model *m, const rank_fit *fit, const fit_state *s, const rank_batch *b,
-  void *const *out, int32_t *const *offset)
+  void *const *out, int32_t *const *offset, void *room)
 {
   const made *x = s->made;
   long width = m->inputs[fit->sources[0]].width, trees = x->forest->ntrees;
@@ -282,9 +287,7 @@ static int apply(const rank_model *m, const rank_fit *fit, const fit_state *s, c
   for (long at = 0; at < b->n; at += PIECE) {
     long n = b->n - at < PIECE ? b->n - at : PIECE;
     rank_matrix piece = matrix_of(rows + at * width, n, width);
-    if (rank_scorer_run(x->scorer, &piece, sums, leaf + at * trees, 1) != 0) {
-      return -1;
-    }
+    rank_scorer_rows(x->scorer, &piece, sums, leaf + at * trees, room);
     for (long i = 0; i < n; i++) {
       score[at + i] = (rank_real)sums[i];
     }
@@ -316,5 +319,5 @@ static void info(const rank_model *m, const rank_fit *fit, const fit_state *s, F
   free(splits);
 }
 
-const rank_fit_op rank_fit_gbdt = {
-  {"head", "trees", "leaves", "nodes", "words"}, FIT_LEARN(learn), ready, forget, apply, info};
+const rank_fit_op rank_fit_gbdt = {{"head", "trees", "leaves", "nodes", "words"}, FIT_LEARN(learn),
+  ready, forget, apply, room_of, info};

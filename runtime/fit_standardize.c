@@ -61,13 +61,14 @@ static int ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank_er
 }
 
 static int apply(const rank_model *m, const rank_fit *fit, const fit_state *s, const rank_batch *b,
-  void *const *out, int32_t *const *offset)
+  void *const *out, int32_t *const *offset, void *room)
 {
   long width = m->inputs[fit->sources[0]].width;
   const rank_real *x = b->input[fit->sources[0]];
   const double *mean = fit_find(s, "mean")->at, *sd = fit_find(s, "sd")->at;
   rank_real *z = out[0];
   (void)offset;
+  (void)room;
   for (long i = 0; i < b->n; i++) {
     for (long k = 0; k < width; k++) {
       z[i * width + k] = (rank_real)(((double)x[i * width + k] - mean[k]) / sd[k]);
@@ -77,4 +78,4 @@ static int apply(const rank_model *m, const rank_fit *fit, const fit_state *s, c
 }
 
 const rank_fit_op rank_fit_standardize = {
-  {"mean", "sd"}, FIT_LEARN(learn), ready, NULL, apply, NULL};
+  {"mean", "sd"}, FIT_LEARN(learn), ready, NULL, apply, NULL, NULL};

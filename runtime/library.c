@@ -134,6 +134,10 @@ static int open_training(rank_opened *o, const rank_weights *w, uint64_t seed, r
   long *rows = calloc((size_t)m->nparams + 1, sizeof *rows);
   o->enc = rank_encoders_new(m);
   int failed = rows == NULL || o->enc == NULL ? rank_fail(e, "out of memory") : 0;
+  if (!failed && w == NULL && m->nfits > 0) {
+    failed =
+      rank_fail(e, "fit %s is learnt from data, so there have to be weights", m->fits[0].name);
+  }
   failed = failed || (w != NULL && rank_weights_encoders(w, o->enc, e) != 0) ||
            rank_state_rows(m, rank_encoders_fitted(o->enc) ? o->enc : NULL, rows, e) != 0 ||
            (w != NULL && rank_weights_rows(w, m, rows, e) != 0);

@@ -160,6 +160,10 @@ void rank_scorer_free(rank_scorer *s);
  * NULL). x.f64 must be the scorer's. Exactly what rank_forest_leaf and _score say. 0, or -1: no memory. */
 int rank_scorer_run(
   const rank_scorer *s, const rank_matrix *x, double *score, int32_t *leaf, int threads);
+/* The same on the calling thread, in the caller's room (aligned to 8): no memory, no lock. */
+void rank_scorer_rows(
+  const rank_scorer *s, const rank_matrix *x, double *score, int32_t *leaf, void *room);
+size_t rank_scorer_room(int features); /* bytes that do for every forest over so many features */
 
 /* --- a forest as C --- */
 

@@ -80,6 +80,19 @@ static void score_rows(const rank_scorer *s, const rank_matrix *x, long first, l
   }
 }
 
+/* What trees_tables_new makes of a block: at most 64 rows, in at most 65536 bytes unless it has 8 rows. */
+size_t rank_scorer_room(int features)
+{
+  size_t eight = 8 * sizeof(double) * (RANK_FILLS * (size_t)features + 1);
+  return 64 * sizeof(double) + (eight > 65536 ? eight : 65536);
+}
+
+void rank_scorer_rows(
+  const rank_scorer *s, const rank_matrix *x, double *score, int32_t *leaf, void *room)
+{
+  score_rows(s, x, 0, x->rows, score, leaf, room);
+}
+
 enum { PIECE = 512, SMALL = 1 << 13 };
 
 int rank_scorer_run(

@@ -32,6 +32,15 @@ awk '/^auc\(p, y\)/ { exit !($3 > 0.6) }' "$dir/eval" || fail "nothing was learn
 "$p" predict --no-cache --batch 500 --data "$dir/v.csv" --load "$dir/one" --out "$dir/p500"
 cmp "$dir/p7" "$dir/p500" || fail "predictions depend on the batch"
 [ "$(wc -l < "$dir/p7")" = 501 ] || fail "not a prediction for each row"
+
+# The library says the same.
+cc=$(command -v clang-19 || command -v gcc)
+"$cc" -std=gnu11 -Wall -Wextra -Werror -I"$dir/m" "$here/tests/library/test_fit.c" -o "$dir/library" -L"$dir/m" \
+  -lgbdt_lr_train -lm -Wl,-rpath,"$dir/m"
+head -1 "$dir/v.csv" | grep -q '^x1,.*,x30,y' || fail "other columns than the library's test reads"
+tail -n +2 "$dir/v.csv" | cut -d, -f1-30 | tr , ' ' | "$dir/library" "$dir/one" > "$dir/said"
+tail -n +2 "$dir/p500" | awk -F, '{ printf "%.6f\n", $1 }' | paste - "$dir/said" |
+  awk '{ d = $1 - $2 } d * d > 4e-12 { exit 1 } END { exit NR != 500 }' || fail "the library predicts otherwise"
 "$p" info --load "$dir/one" | grep -q 'splits' || fail "info tells no importance"
 
 "$p" init --save "$dir/init" > /dev/null

@@ -130,7 +130,8 @@ void check_input(Checker *c, const Stmt *s);
 
 /* check_fit.c */
 void check_fitted(Checker *c, const Stmt *s);
-void check_fits(Checker *c); /* at the end: no list of the data along an axis that a fit makes */
+/* At the end: no list of the data along an axis that a fit makes, nothing per request beside fits. */
+void check_fits(Checker *c);
 
 /* check_encoding.c */
 bool check_source(Checker *c, const Stmt *s, Input *in, long width, bool list);

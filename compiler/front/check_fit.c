@@ -263,9 +263,24 @@ void check_fitted(Checker *c, const Stmt *s)
   }
 }
 
+/* A request and its candidates are two batches; what a fit makes of one of them, no batch would hold. */
+static void check_requests(Checker *c)
+{
+  for (int i = 0; i < c->g->inputs.n && c->g->fits.n > 0; i++) {
+    const Input *in = &c->g->inputs.data[i];
+    if (in->per_request) {
+      fail(c, in->loc, "'%.*s' is per request, in a model that has fits; only one of the two works",
+        STR_ARG(in->name));
+      note(c, c->g->inputs.data[c->g->fits.data[0].results[0]].loc, "a fit is here");
+      return;
+    }
+  }
+}
+
 void check_fits(Checker *c)
 {
   const Graph *g = c->g;
+  check_requests(c);
   for (int i = 0; i < g->inputs.n; i++) {
     const Input *made = &g->inputs.data[i];
     int axis = made->type.n > 1 ? made->type.axis[1] : AXIS_B;

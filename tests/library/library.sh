@@ -71,11 +71,6 @@ fi
 
 # The C itself in a program, as one may also use it.
 serving=$(sed -n '/^set(RANK_SERVING/,/)/p' CMakeLists.txt | grep -o 'runtime/[a-z_0-9]*\.c')
-# A sanitized program keeps every function, and so asks for what fits learn with, which nothing here calls.
-for learner in fit_gather rank_trees_fit rank_trees_defaults; do
-  echo "void $learner(void); void $learner(void) { __builtin_trap(); }"
-done >"$work/never.c"
-serving="$serving $work/never.c"
 sources="$work/shop_predict.c $work/shop_train.c $work/shop_model.c $work/shop_library.c
   $work/shop_training.c $serving"
 for sanitizer in thread address,undefined; do
@@ -83,13 +78,13 @@ for sanitizer in thread address,undefined; do
   echo 'int main(void) { return 0; }' | $cc $flags -x c - -o "$work/empty" 2>/dev/null || {
     echo "no -fsanitize=$sanitizer here" && continue
   }
-  $cc $flags -w -fopenmp-simd -DRANK_LIBRARY -DSANITIZED -D_GNU_SOURCE= -Iruntime -I"$work" \
+  $cc $flags -w -fopenmp-simd -DRANK_LIBRARY -DRANK_SERVING -DSANITIZED -D_GNU_SOURCE= -Iruntime -I"$work" \
     $here/test_library.c $sources -o "$work/sanitized" -Wl,--gc-sections -lm -lpthread
   "$work/sanitized" test "$work/w.st" "$work/predicted.csv"
-  $cc $flags -w -fopenmp-simd -DRANK_LIBRARY -D_GNU_SOURCE= -Iruntime -I"$work" $here/test_swap.c \
+  $cc $flags -w -fopenmp-simd -DRANK_LIBRARY -DRANK_SERVING -D_GNU_SOURCE= -Iruntime -I"$work" $here/test_swap.c \
     $sources -o "$work/sanitized" -Wl,--gc-sections -lm -lpthread
   "$work/sanitized" "$work/w.st" "$work/init.st"
-  $cc $flags -w -fopenmp-simd -DRANK_LIBRARY -D_GNU_SOURCE= -Iruntime -I"$work/page" $here/test_rank.c \
+  $cc $flags -w -fopenmp-simd -DRANK_LIBRARY -DRANK_SERVING -D_GNU_SOURCE= -Iruntime -I"$work/page" $here/test_rank.c \
     "$work"/page/page_{predict,request,candidates,model,library}.c $serving -o "$work/sanitized" \
     -Wl,--gc-sections -lm
   "$work/sanitized" "$work/page/w.st"
