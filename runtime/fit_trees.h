@@ -1,0 +1,32 @@
+#ifndef RANK_FIT_TREES_H
+#define RANK_FIT_TREES_H
+
+/* fit_trees.c: a forest as a fit: its tensors, and its leaves and scores for every batch. Ops that have one
+ * have as many trees at most as their first setting says, of as many leaves at most as the second one. */
+
+#include "fit.h"
+#include "rank_trees.h"
+
+enum { FIT_TREES_MOST, FIT_TREES_LEAVES };
+
+#define FIT_TREES_KEYS \
+  { \
+    "head", "trees", "leaves", "nodes", "words" \
+  }
+
+static inline rank_matrix fit_trees_matrix(const rank_real *at, long rows, long columns)
+{
+  return (rank_matrix){at, rows, (int)columns, columns, sizeof(rank_real) == 8};
+}
+
+int fit_trees_save(const rank_forest *f, fit_state *s); /* its tensors; -1: no memory */
+
+/* The functions of such an op. */
+int fit_trees_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e);
+void fit_trees_forget(void *made);
+int fit_trees_apply(const rank_model *m, const rank_fit *fit, const fit_state *s,
+  const rank_batch *b, void *const *out, int32_t *const *offset, void *room);
+size_t fit_trees_room(const rank_model *m, const rank_fit *fit);
+void fit_trees_info(const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out);
+
+#endif
