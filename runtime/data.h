@@ -14,6 +14,10 @@ struct rank_data {
   const struct rank_fits *fits; /* the encoders', which then must outlive the data */
 };
 
+/* Whether every id of the rows is one of its input's. Checksums find damage, not what was written to
+ * mislead, and generated code reads a table's row without asking again. */
+int data_ids_fit(const rank_encoders *enc, const cache *c);
+
 /* The name of a cache entry for this file: `purpose` says of what, `encodings` is the learnt
  * state. */
 cache_key data_key(

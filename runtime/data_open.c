@@ -120,6 +120,39 @@ static cache *encode(opening *x, cache_key key)
   return cache_finish(w, x->e);
 }
 
+static int ids_within(const int32_t *id, uint64_t n, long width, long low, long high)
+{
+  int bad = 0;
+  for (uint64_t i = 0; i < n; i++)
+    bad |= (id[i * (uint64_t)width] < low) | (id[i * (uint64_t)width] >= high);
+  return !bad;
+}
+
+int data_ids_fit(const rank_encoders *enc, const cache *c)
+{
+  const rank_model *m = c->m;
+  for (uint64_t g = 0; g < c->groups; g++) {
+    const cache_column *columns = c->columns + g * (uint64_t)(m->ndims + m->ninputs);
+    uint64_t group = (uint64_t)1 << c->shift;
+    uint64_t rows = g + 1 < c->groups ? group : c->rows - g * group;
+    for (int i = 0; i < m->ninputs; i++) {
+      const rank_input *in = &m->inputs[i];
+      const long *offset = enc->inputs[enc->inputs[i].root].offset;
+      int nvocab = m->inputs[enc->inputs[i].root].nvocab;
+      if (!in->is_id || !offset || !cache_has(m, i, c->labels))
+        continue;
+      const int32_t *id = columns[m->ndims + i].at;
+      uint64_t n = in->dim < 0 ? rows : ((const uint32_t *)columns[in->dim].at)[rows];
+      long step = nvocab > 1 ? in->width : 1;
+      n = nvocab > 1 ? n : n * (uint64_t)in->width;
+      for (int k = 0; k < nvocab; k++)
+        if (!ids_within(id + k, n, step, offset[k], offset[k + 1]))
+          return 0;
+    }
+  }
+  return 1;
+}
+
 static cache *find_or_encode(opening *x)
 {
   cache_key key = {{0}};
@@ -134,7 +167,10 @@ static cache *find_or_encode(opening *x)
   free(json);
   int fd = open(cache_path_of(x->cache_dir, key, "rows").text, O_RDONLY | O_CLOEXEC);
   cache *found = fd >= 0 ? cache_map(x->m, x->o->labels, key, fd, 1) : NULL;
-  return found ? found : encode(x, key);
+  if (found && data_ids_fit(x->enc, found))
+    return found;
+  cache_unmap(found);
+  return encode(x, key);
 }
 
 static cache *open_file(opening *x, int fit)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# libFuzzer on what reads bytes from outside: the front end, data files, weights files.
-#   tests/fuzz/bytes.sh front|data|weights FOLDER [SECONDS]
-# FOLDER: where the program and its corpus are kept (a build folder). What crashes stays there.
+# libFuzzer on what reads bytes from outside: the front end, data files, weights files, encoded rows.
+#   tests/fuzz/bytes.sh front|data|weights|cache FOLDER [SECONDS]
+# It starts from corpus/WHAT, inputs of earlier runs that each reach something of their own. FOLDER: where the program and its corpus are kept (a build folder). What crashes stays there.
 set -uo pipefail
-what=$1 folder=$2 seconds=${3:-20}
+what=$1 folder=$2 seconds=${3:-10}
 command -v clang-19 >/dev/null || exit 77
 cd "$(dirname "$0")/../.." || exit 1
 mkdir -p "$folder/$what"
@@ -21,6 +21,9 @@ data)
   printf ',id,list,x,z,y,h\n1,1|2,0.5,2,0,a\n2,,3,,1,"b ""c"\n' >"$folder/data/csv"
   printf '#1 1:0.5 4:1 5:2\n0 2:1\n0\n' >"$folder/data/libsvm"
   ;;
+cache)
+  sources=$(ls runtime/*.c)
+  ;;
 weights)
   sources=$(ls runtime/*.c)
   head='{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"__metadata__":{"rank.step":"1"}}'
@@ -28,6 +31,7 @@ weights)
   ;;
 *) exit 2 ;;
 esac
+[ ! -d "tests/fuzz/corpus/$what" ] || cp "tests/fuzz/corpus/$what"/* "$folder/$what/"
 clang-19 $flags -Icompiler tests/fuzz/fuzz_$what.c $sources -l:libxxhash.a -lz -fopenmp -lm \
   -o "$folder/fuzz_$what" || exit 1
 "$folder/fuzz_$what" -max_total_time="$seconds" -max_len=4000 -timeout=20 -rss_limit_mb=4096 -detect_leaks=0 \
