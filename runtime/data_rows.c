@@ -178,13 +178,20 @@ static int skip_blank(data_rows *r, rank_error *e)
   }
 }
 
-int rows_open(data_rows *r, const rank_model *m, const text_file *f, int labels, rank_error *e)
+int rows_header(data_rows *r, rank_error *e)
 {
-  memset(r, 0, sizeof *r);
-  r->m = m;
-  r->labels = labels;
-  if (text_start(&r->text, f, m->separator, e))
-    return -1;
+  if (!r->m->header || r->m->libsvm)
+    return 1;
+  int got = skip_blank(r, e);
+  if (got == 0)
+    return rank_fail(e, "%s: the file is empty", r->text.name);
+  return got == 1 && match(r, e) ? -1 : got;
+}
+
+/* Behind text_start. */
+static int prepare(data_rows *r, rank_error *e)
+{
+  const rank_model *m = r->m;
   size_t ndims = (size_t)m->ndims + 1;
   r->columns = calloc((size_t)m->ninputs + 1, sizeof *r->columns);
   r->length = calloc(ndims, sizeof *r->length);
@@ -197,18 +204,35 @@ int rows_open(data_rows *r, const rank_model *m, const text_file *f, int labels,
     failed = !r->columns[i].field;
   }
   if (failed)
-    rank_fail(e, "%s: out of memory", f->name);
+    rank_fail(e, "%s: out of memory", r->text.name);
   for (int i = 0; i < m->ninputs && !failed; i++)
     failed = check_input(r, i, e);
-  if (!failed && m->header && !m->libsvm) {
-    int got = skip_blank(r, e);
-    if (got == 0)
-      rank_fail(e, "%s: the file is empty", f->name);
-    failed = got < 1 || match(r, e);
-  }
-  if (failed)
-    rows_close(r);
   return failed ? -1 : 0;
+}
+
+int rows_open(data_rows *r, const rank_model *m, const text_file *f, int labels, rank_error *e)
+{
+  *r = (data_rows){.m = m, .labels = labels};
+  if (text_start(&r->text, f, m->separator, e))
+    return -1;
+  if (prepare(r, e) || rows_header(r, e) < 0) {
+    rows_close(r);
+    return -1;
+  }
+  return 0;
+}
+
+int rows_open_live(
+  data_rows *r, const rank_model *m, const char *name, int fd, int labels, rank_error *e)
+{
+  *r = (data_rows){.m = m, .labels = labels};
+  if (text_start_live(&r->text, name, fd, m->separator, e))
+    return -1;
+  if (prepare(r, e)) {
+    rows_close(r);
+    return -1;
+  }
+  return 0;
 }
 
 void rows_close(data_rows *r)
@@ -229,7 +253,7 @@ int rows_next(data_rows *r, rank_error *e)
   int got = r->m->libsvm ? text_libsvm(&r->text, e) : skip_blank(r, e);
   if (got == 0 && r->rows == 0 && (r->m->libsvm || !r->m->header))
     return rank_fail(e, "%s: the file is empty", r->text.name);
-  if (got < 1)
+  if (got != 1)
     return got;
   if (!r->m->libsvm && !r->nfields && match(r, e))
     return -1;

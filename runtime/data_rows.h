@@ -27,8 +27,12 @@ typedef struct data_rows {
 } data_rows;
 
 int rows_open(data_rows *r, const rank_model *m, const text_file *f, int labels, rank_error *e);
+/* Live: as text_start_live, and the header is still to be read. */
+int rows_open_live(
+  data_rows *r, const rank_model *m, const char *name, int fd, int labels, rank_error *e);
+int rows_header(data_rows *r, rank_error *e); /* of a live file: 1 read, or none; TEXT_WAIT, -1 */
 void rows_close(data_rows *r);
-int rows_next(data_rows *r, rank_error *e); /* 1, 0 at the end, -1 */
+int rows_next(data_rows *r, rank_error *e); /* 1, 0 at the end, -1; TEXT_WAIT when live */
 /* The fields of an input in this row, valid until the next call: how many, -1 on error. */
 long rows_cells(data_rows *r, int input, const text_span **cells, rank_error *e);
 /* An error in a value: puts the place before what `why` says. */

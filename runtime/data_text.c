@@ -9,6 +9,7 @@
 
 #include "data_text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,14 +17,19 @@
 
 enum { TEXT_BLOCK = 1 << 20, TEXT_LONGEST = 1 << 29 };
 
-int text_start(text_reader *r, const text_file *f, char separator, rank_error *e)
+static void begin(text_reader *r, const char *name, char separator)
 {
   memset(r, 0, sizeof *r);
-  r->name = f->name;
-  r->size = f->size;
+  r->name = name;
   r->separator = separator;
   r->next_line = 1;
   r->stops[(unsigned char)separator] = r->stops['\n'] = r->stops[0] = 1;
+}
+
+int text_start(text_reader *r, const text_file *f, char separator, rank_error *e)
+{
+  begin(r, f->name, separator);
+  r->size = f->size;
   int fd = dup(f->fd);
   if (fd < 0)
     return rank_fail(e, "%s: cannot be read", f->name);
@@ -38,6 +44,18 @@ int text_start(text_reader *r, const text_file *f, char separator, rank_error *e
     return rank_fail(e, "%s: out of memory", f->name);
   }
   gzbuffer(r->gz, 1 << 17);
+  r->buffer[0] = '\n';
+  return 0;
+}
+
+int text_start_live(text_reader *r, const char *name, int fd, char separator, rank_error *e)
+{
+  begin(r, name, separator);
+  r->fd = fd;
+  r->room = TEXT_BLOCK;
+  r->buffer = malloc(r->room);
+  if (!r->buffer)
+    return rank_fail(e, "%s: out of memory", name);
   r->buffer[0] = '\n';
   return 0;
 }
@@ -70,11 +88,11 @@ static void skip_mark(text_reader *r)
     r->start = 3;
 }
 
-/* More bytes behind what is not consumed. At the end of the file its last line gets the newline
- * that it may lack. */
-static int fill(text_reader *r, rank_error *e)
+/* Room for at least half a buffer behind what is not consumed. */
+static int make_space(text_reader *r, rank_error *e)
 {
   memmove(r->buffer, r->buffer + r->start, r->end - r->start);
+  r->base += r->start;
   r->end -= r->start;
   r->start = 0;
   if (r->end > r->room / 2) {
@@ -85,6 +103,14 @@ static int fill(text_reader *r, rank_error *e)
     r->buffer = more;
     r->room *= 2;
   }
+  return 0;
+}
+
+/* More bytes. At the end of the file its last line gets the newline that it may lack. */
+static int fill(text_reader *r, rank_error *e)
+{
+  if (make_space(r, e))
+    return -1;
   unsigned want = (unsigned)(r->room - r->end - 2);
   int got = gzread(r->gz, r->buffer + r->end, want);
   int status = Z_OK;
@@ -102,6 +128,41 @@ static int fill(text_reader *r, rank_error *e)
   }
   r->buffer[r->end] = '\n';
   return 0;
+}
+
+long text_more(text_reader *r, rank_error *e)
+{
+  if (make_space(r, e))
+    return -1;
+  ssize_t got = read(r->fd, r->buffer + r->end, r->room - r->end - 2);
+  r->ended = got == 0;
+  if (got < 0 && (errno == EINTR || errno == EAGAIN))
+    return 0;
+  if (got < 0)
+    return rank_fail(e, "%s: cannot be read: %s", r->name, strerror(errno));
+  r->end += (size_t)got;
+  if (!r->begun && r->end >= 2 && !memcmp(r->buffer, "\x1f\x8b", 2))
+    return rank_fail(
+      e, "%s: is gzipped, and is read as it grows: zcat it into standard input", r->name);
+  if (!r->begun && r->end >= 3)
+    skip_mark(r);
+  r->buffer[r->end] = '\n';
+  return (long)got;
+}
+
+void text_seek(text_reader *r, uint64_t at, long line)
+{
+  lseek(r->fd, (off_t)at, SEEK_SET);
+  r->base = at;
+  r->start = r->end = 0;
+  r->begun = 1;
+  r->next_line = line;
+  r->buffer[0] = '\n';
+}
+
+uint64_t text_place(const text_reader *r)
+{
+  return r->base + r->start;
 }
 
 static int make_room(text_reader *r, int pairs, rank_error *e)
@@ -219,6 +280,8 @@ int text_csv(text_reader *r, rank_error *e)
     int got = r->start < r->end ? split(r, e) : 0;
     if (got)
       return got;
+    if (!r->gz)
+      return TEXT_WAIT;
     if (r->ended && r->start == r->end)
       return 0;
     if (r->ended)
@@ -275,6 +338,8 @@ int text_libsvm(text_reader *r, rank_error *e)
   for (;;) {
     char *p = r->buffer + r->start;
     char *newline = memchr(p, '\n', r->end - r->start);
+    if (!newline && !r->gz)
+      return TEXT_WAIT;
     if (!newline && r->ended)
       return 0;
     if (!newline) {

@@ -35,8 +35,10 @@ int text_temporary(void);                  /* an unlinked file in TMPDIR, else i
 
 typedef struct text_reader {
   const char *name;
-  gzFile gz;
+  gzFile gz;     /* NULL: live */
+  int fd;        /* of a live reader, which others' it is */
   uint64_t size; /* of the file, 0: not known */
+  uint64_t base; /* live: where in the file buffer[0] is */
   char *buffer;  /* [start, end) is not consumed; [end] is a newline, always */
   size_t start, end, room;
   int begun, ended;
@@ -51,8 +53,16 @@ typedef struct text_reader {
 } text_reader;
 
 int text_start(text_reader *r, const text_file *f, char separator, rank_error *e);
+/* Live: it never reads by itself, so that nobody waits who does not want to; text_more does. Plain text. */
+int text_start_live(text_reader *r, const char *name, int fd, char separator, rank_error *e);
 void text_stop(text_reader *r);
-/* The next record: 1, 0 at the end, -1 on error. */
+/* What one read gives: how many bytes, 0 when there are none (now, or ever), -1 on error. */
+long text_more(text_reader *r, rank_error *e);
+void text_seek(text_reader *r, uint64_t at, long line); /* the next record begins at `at` */
+uint64_t text_place(const text_reader *r);              /* where the next record begins */
+
+enum { TEXT_WAIT = 2 };
+/* The next record: 1, 0 at the end, -1 on error; TEXT_WAIT: it is not whole yet (live). */
 int text_csv(text_reader *r, rank_error *e);
 int text_libsvm(text_reader *r, rank_error *e);
 double text_fraction(const text_reader *r); /* of the file that was read, 0..1 */

@@ -28,7 +28,8 @@ double rank_now(void)
 
 int rank_log_open(rank_log *l, int quiet, const char *json_path, int append, rank_error *e)
 {
-  *l = (rank_log){.quiet = quiet, .bar = !quiet && isatty(STDERR_FILENO), .last = rank_now()};
+  *l = (rank_log){
+    .quiet = quiet, .out = stdout, .bar = !quiet && isatty(STDERR_FILENO), .last = rank_now()};
   if (json_path != NULL) {
     l->json = fopen(json_path, append ? "a" : "w");
     if (l->json == NULL) {
@@ -64,10 +65,10 @@ void rank_log_line(rank_log *l, const char *format, ...)
   rank_log_clear(l);
   va_list args;
   va_start(args, format);
-  vprintf(format, args);
+  vfprintf(l->out, format, args);
   va_end(args);
-  putchar('\n');
-  fflush(stdout);
+  fputc('\n', l->out);
+  fflush(l->out);
 }
 
 static void draw_bar(rank_log *l, double fraction, const char *text)

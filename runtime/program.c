@@ -54,6 +54,36 @@ long program_processors(void)
   return n > 0 ? n : 1;
 }
 
+static volatile int stop_signal; /* set by the handler, looked at between steps */
+
+static void on_signal(int number)
+{
+  stop_signal = number;
+}
+
+const volatile int *program_signals(void)
+{
+  static int caught;
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+  if (!caught) {
+    caught = 1;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+  }
+  return &stop_signal;
+}
+
+int program_check_writable(const char *path, rank_error *e)
+{
+  rank_file f;
+  if (rank_file_create(&f, path, e) != 0) {
+    return -1;
+  }
+  rank_file_discard(&f);
+  return 0;
+}
+
 int program_open(program_model *p, const rank_model *m, const char *load, rank_error *e)
 {
   *p = (program_model){.enc = rank_encoders_new(m)};

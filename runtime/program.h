@@ -28,6 +28,8 @@ typedef struct program_options {
   uint64_t seed;
   double lr, valid_split; /* 0: not given */
   int has_seed, no_cache, quiet, json, jsonl, approximate, funnel, csv;
+  int online, follow, ack, from_start;
+  double seconds; /* 0: not given */
 } program_options;
 
 /* Fills in what the command line says; wrong usage prints and exits with 2, --help with 0. */
@@ -38,6 +40,7 @@ long program_processors(void);
 
 /* Commands: 0, 1 after printing why, or 128 + signal. */
 int program_train(const rank_model *m, const program_options *o);
+int program_online(const rank_model *m, const program_options *o); /* `train --online` */
 int program_eval(const rank_model *m, const program_options *o);
 int program_predict(const rank_model *m, const program_options *o);
 int program_step(const rank_model *m, const program_options *o);
@@ -47,6 +50,11 @@ int program_synth(const rank_model *m, const program_options *o);
 int program_bench(const rank_model *m, const program_options *o);
 int program_index(const rank_model *m, const program_options *o);
 int program_search(const rank_model *m, const program_options *o);
+
+/* SIGINT and SIGTERM ask to stop after the step; the second one is the system's. */
+const volatile int *program_signals(void); /* the signal's number, or 0 */
+/* Whether a file can be written there: better now than after hours. */
+int program_check_writable(const char *path, rank_error *e);
 
 /* Prints "NAME: error: TEXT"; 1. */
 int program_error(const rank_model *m, const rank_error *e);

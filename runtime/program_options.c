@@ -49,7 +49,12 @@ enum {
   KEY_K,
   KEY_FORMAT,
   KEY_APPROXIMATE,
-  MOST_OPTIONS = 48
+  KEY_ONLINE,
+  KEY_FOLLOW,
+  KEY_ACK,
+  KEY_SECONDS,
+  KEY_FROM_START,
+  MOST_OPTIONS = 56
 };
 
 enum {
@@ -85,7 +90,21 @@ static const struct {
   {F, {"load", KEY_LOAD, "FILE", 0, "Also tell of these weights", 0}},
   {T, {"save", KEY_SAVE, "FILE", 0, "Where the weights go (default NAME.safetensors)", 0}},
   {T, {"checkpoint-every", KEY_CHECKPOINT, "N", 0,
-        "Also save after every N steps: --load FILE goes on from there to the same bits", 0}},
+        "Also save after every N steps (rows, online): --load FILE goes on from there to the same "
+        "bits",
+        0}},
+  {T, {"online", KEY_ONLINE, NULL, 0,
+        "Learn row by row as rows come, each scored first; FILE may follow, and is standard input "
+        "when nothing is said. Encodings and fits stay as they are in --load",
+        0}},
+  {T, {"follow", KEY_FOLLOW, NULL, 0, "Online: wait at the end of FILE for it to grow", 0}},
+  {T,
+    {"ack", KEY_ACK, NULL, 0,
+      "Online: after each save, print how many rows are safe; all else goes to standard error", 0}},
+  {T, {"checkpoint-seconds", KEY_SECONDS, "S", 0,
+        "Online: most time between a row and the save that has it (default 10)", 0}},
+  {T, {"from-start", KEY_FROM_START, NULL, 0,
+        "Online: FILE is another one than --load stands in, begin at its first row", 0}},
   {I, {"save", KEY_SAVE, "FILE", 0, "Where the weights go", 0}},
   {P | S | Y | Q, {"out", KEY_OUT, "FILE", 0, "Where the result goes", 0}},
   {X, {"out", 'o', "FILE", 0, "Where the index goes", 0}},
@@ -108,7 +127,8 @@ static const struct {
       "Through a graph of hnswlib, built first; says what share of the exact result it finds", 0}},
   {Q, {"format", KEY_FORMAT, "csv|jsonl", 0, "A line per item, or per query (default csv)", 0}},
   {T, {"log", KEY_LOG, "FILE", 0, "A line of JSON per epoch and per some steps", 0}},
-  {T, {"log-every", KEY_LOG_EVERY, "N", 0, "Steps between lines of --log (default 100)", 0}},
+  {T, {"log-every", KEY_LOG_EVERY, "N", 0,
+        "Steps between lines of --log (default 100); online: rows between lines (10000)", 0}},
   {T, {"patience", KEY_PATIENCE, "N", 0,
         "Stop after N epochs without a better one (0: never); the best one's weights are kept", 0}},
   {T | E | P | S | X | Q,
@@ -206,6 +226,23 @@ static int parse_count(program_options *o, int key, const char *arg, struct argp
   return 0;
 }
 
+static int parse_flag(program_options *o, int key)
+{
+  const struct {
+    int key, *to;
+  } rows[] = {{KEY_NO_CACHE, &o->no_cache}, {KEY_QUIET, &o->quiet}, {KEY_JSON, &o->json},
+    {KEY_FUNNEL, &o->funnel}, {KEY_CSV, &o->csv}, {KEY_APPROXIMATE, &o->approximate},
+    {KEY_ONLINE, &o->online}, {KEY_FOLLOW, &o->follow}, {KEY_ACK, &o->ack},
+    {KEY_FROM_START, &o->from_start}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (rows[i].key == key) {
+      *rows[i].to = 1;
+      return 1;
+    }
+  }
+  return 0;
+}
+
 /* --- rules --- */
 
 static void require(const char *value, const char *name, struct argp_state *state)
@@ -215,9 +252,33 @@ static void require(const char *value, const char *name, struct argp_state *stat
   }
 }
 
+/* Of learning row by row. */
+static void check_online(const program_options *o, struct argp_state *state)
+{
+  const struct {
+    int online, given;
+    const char *name;
+  } rows[] = {{0, o->follow, "follow"}, {0, o->ack, "ack"}, {0, o->from_start, "from-start"},
+    {0, o->seconds > 0, "checkpoint-seconds"}, {1, o->valid != NULL, "valid"},
+    {1, o->valid_split > 0, "valid-split"}, {1, o->epochs > 0, "epochs"}, {1, o->rows > 0, "rows"},
+    {1, o->patience >= 0, "patience"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (rows[i].given && rows[i].online == o->online) {
+      argp_error(state, o->online ? "--online and --%s exclude each other" : "--%s needs --online",
+        rows[i].name);
+    }
+  }
+  if (o->follow && (o->data == NULL || strcmp(o->data, "-") == 0)) {
+    argp_error(state, "--follow needs a file");
+  }
+}
+
 static void check_options(const parsing *p, struct argp_state *state)
 {
   const program_options *o = p->o;
+  if (p->command & T) {
+    check_online(o, state);
+  }
   if (p->command & (E | P | X | Q)) {
     require(o->data, "data FILE", state);
   }
@@ -261,7 +322,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
   const parsing *p = state->input;
   program_options *o = p->o;
-  if (parse_text(o, key, arg) || parse_count(o, key, arg, state)) {
+  if (parse_text(o, key, arg) || parse_count(o, key, arg, state) || parse_flag(o, key)) {
     return 0;
   }
   switch (key) {
@@ -275,23 +336,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     o->seed = seed_of(arg, state);
     o->has_seed = 1;
     return 0;
-  case KEY_NO_CACHE:
-    o->no_cache = 1;
-    return 0;
-  case KEY_QUIET:
-    o->quiet = 1;
-    return 0;
-  case KEY_JSON:
-    o->json = 1;
-    return 0;
-  case KEY_FUNNEL:
-    o->funnel = 1;
-    return 0;
-  case KEY_CSV:
-    o->csv = 1;
-    return 0;
-  case KEY_APPROXIMATE:
-    o->approximate = 1;
+  case KEY_SECONDS:
+    o->seconds = number(arg, HUGE_VAL, "checkpoint-seconds", state);
     return 0;
   case KEY_FORMAT:
     o->jsonl = strcmp(arg, "jsonl") == 0;
@@ -300,6 +346,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
     return 0;
   case ARGP_KEY_ARG:
+    if (o->online && o->data == NULL) { /* --online FILE */
+      o->data = arg;
+      return 0;
+    }
     argp_error(state, "\"%s\" belongs to no option", arg);
     return 0;
   case ARGP_KEY_END:

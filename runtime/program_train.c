@@ -16,23 +16,6 @@
 
 enum { SYNTHETIC_ROWS = 20000 };
 
-static volatile int stop_signal; /* set by the handler, looked at between steps */
-
-static void on_signal(int number)
-{
-  stop_signal = number;
-}
-
-/* The first one asks politely; the second one is the system's. */
-static void catch_signals(void)
-{
-  struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
-  stop_signal = 0;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
-}
-
 typedef struct trainer {
   const rank_model *m;
   program_options o;
@@ -152,17 +135,6 @@ static int fill_best(trainer *t, long patience, rank_error *e)
 
 /* --- the command --- */
 
-/* Better now than after hours of training. */
-static int check_writable(const char *path, rank_error *e)
-{
-  rank_file f;
-  if (rank_file_create(&f, path, e) != 0) {
-    return -1;
-  }
-  rank_file_discard(&f);
-  return 0;
-}
-
 static void say_start(trainer *t, long batch, long epochs)
 {
   char rows[32], valid[32], params[32];
@@ -190,7 +162,7 @@ static int report_end(trainer *t, const char *save, int result)
     rank_log_line(&t->log, "saved to %s", save);
     return 0;
   }
-  int number = stop_signal;
+  int number = *program_signals();
   char data[300] = "";
   if (t->made_up[0] == '\0') {
     snprintf(data, sizeof data, " --data %.280s", t->o.data);
@@ -208,7 +180,8 @@ static int run_training(trainer *t, rank_error *e)
   const program_options *o = &t->o;
   long patience = o->patience >= 0 ? o->patience : m->early_stopping;
   const char *save = o->save != NULL ? o->save : t->save;
-  if (check_writable(save, e) != 0 || fill_model(t, e) != 0 || fill_best(t, patience, e) != 0) {
+  if (program_check_writable(save, e) != 0 || fill_model(t, e) != 0 ||
+      fill_best(t, patience, e) != 0) {
     return -1;
   }
   rank_training training = {.m = m,
@@ -232,14 +205,13 @@ static int run_training(trainer *t, rank_error *e)
     .save = save,
     .log = &t->log,
     .at = t->model.at,
-    .stop = &stop_signal};
+    .stop = program_signals()};
   say_start(t, training.batch, training.epochs);
   if (training.at.epoch >= training.epochs) {
     rank_log_line(&t->log,
       "it has been trained for %ld epochs already; --epochs is their number in all",
       training.at.epoch);
   }
-  catch_signals();
   int result = rank_train(&training, e);
   return result < 0 ? -1 : report_end(t, save, result);
 }
@@ -252,6 +224,8 @@ int program_train(const rank_model *m, const program_options *o)
   snprintf(t.save, sizeof t.save, "%.480s.safetensors", m->name);
   if (m->train == NULL || m->optimizer == NULL || m->optimizer[0] == '\0') {
     rank_fail(&e, "this model has no `train' line: it only predicts");
+  } else if (o->online) {
+    return program_online(m, o);
   } else if (rank_log_open(&t.log, o->quiet, o->log, o->load != NULL, &e) == 0) {
     if (program_open(&t.model, m, o->load, &e) == 0 && open_data(&t, &e) == 0 &&
         learn_fits(&t, &e) == 0) {

@@ -190,6 +190,10 @@ typedef struct rank_model {
   /* One training step: *loss is the mean over the batch before the update. n = 0 changes nothing. */
   rank_status (*train)(
     rank_state *s, const rank_batch *b, const rank_step *step, double *loss, void *work);
+  /* The same, compiled without threads (step->threads is 1): a step of one row takes a twentieth of the
+   * time. NULL: there is none. */
+  rank_status (*train_serial)(
+    rank_state *s, const rank_batch *b, const rank_step *step, double *loss, void *work);
 } rank_model;
 
 /* The native program: train, eval, predict, step, info. Returns the exit code. */

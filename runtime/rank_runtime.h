@@ -52,6 +52,18 @@ double rank_normal_quantile(double u);
 
 /* --- weights.c: a state and how far its training came, as a safetensors file --- */
 
+typedef struct rank_place { /* between two rows of a file */
+  uint64_t offset;          /* bytes before it; 0: the beginning, or no file */
+  long line;                /* the next row's */
+  uint64_t check;           /* a hash of the last bytes before it */
+} rank_place;
+
+typedef struct rank_online_place { /* of learning row by row */
+  long rows, window_rows;          /* learnt; since the last line of the log */
+  double loss, window_loss;        /* sums over them, each before it was learnt */
+  rank_place place;                /* in the file they came from */
+} rank_online_place;
+
 typedef struct rank_position { /* where training stands */
   uint64_t seed;
   long epoch;       /* epochs finished */
@@ -60,6 +72,7 @@ typedef struct rank_position { /* where training stands */
   double loss_sum;  /* over the samples of that epoch so far */
   double best;      /* score of the best epoch; NaN: none yet */
   long best_epoch;  /* 0: none */
+  rank_online_place online;
 } rank_position;
 
 typedef struct rank_weights {
@@ -147,13 +160,14 @@ typedef struct rank_log {
   int quiet, bar; /* bar: standard error is a terminal */
   int shown;      /* a bar stands on the line */
   double last;    /* when it was drawn */
+  FILE *out;      /* of lines */
   FILE *json;     /* NULL: none */
 } rank_log;
 
 double rank_now(void); /* seconds, monotonic */
 int rank_log_open(rank_log *l, int quiet, const char *json_path, int append, rank_error *e);
 int rank_log_close(rank_log *l, rank_error *e);
-/* A line on standard output (not when quiet). */
+/* A line on l->out, standard output unless it is set otherwise (not when quiet). */
 __attribute__((format(printf, 2, 3))) void rank_log_line(rank_log *l, const char *format, ...);
 /* Shows how far something is, on standard error: a bar on a terminal, else a line every half minute. */
 void rank_log_progress(rank_log *l, double fraction, const char *text);

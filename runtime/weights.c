@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_ROOM = 512, PAIRS = 16 };
+enum { NAME_ROOM = 512, PAIRS = 24 };
 
 /* --- names and shapes --- */
 
@@ -181,6 +181,19 @@ static void read_double(const rank_weights *w, const char *key, double *x)
   }
 }
 
+static int read_online(const rank_weights *w, rank_online_place *at, rank_error *e)
+{
+  read_double(w, "rank.online.loss", &at->loss);
+  read_double(w, "rank.online.window_loss", &at->window_loss);
+  return read_long(w, "rank.online.rows", &at->rows, e) ||
+             read_long(w, "rank.online.window_rows", &at->window_rows, e) ||
+             read_count(w, "rank.online.offset", &at->place.offset, e) ||
+             read_long(w, "rank.online.line", &at->place.line, e) ||
+             read_count(w, "rank.online.check", &at->place.check, e)
+           ? -1
+           : 0;
+}
+
 static int read_position(const rank_weights *w, rank_position *at, rank_error *e)
 {
   *at = (rank_position){.best = (double)NAN};
@@ -189,7 +202,7 @@ static int read_position(const rank_weights *w, rank_position *at, rank_error *e
   return read_count(w, "rank.seed", &at->seed, e) || read_long(w, "rank.epoch", &at->epoch, e) ||
              read_long(w, "rank.batches", &at->batches, e) ||
              read_long(w, "rank.batch", &at->batch, e) || read_long(w, "rank.rows", &at->rows, e) ||
-             read_long(w, "rank.best_epoch", &at->best_epoch, e)
+             read_long(w, "rank.best_epoch", &at->best_epoch, e) || read_online(w, &at->online, e)
            ? -1
            : 0;
 }
@@ -306,6 +319,19 @@ static void add_double(writer *w, const char *key, double x)
   add_text(w, key, w->texts[w->npairs]);
 }
 
+static void add_online(writer *w, const rank_online_place *at)
+{
+  add_count(w, "rank.online.rows", (uint64_t)at->rows);
+  add_double(w, "rank.online.loss", at->loss);
+  add_count(w, "rank.online.window_rows", (uint64_t)at->window_rows);
+  add_double(w, "rank.online.window_loss", at->window_loss);
+  if (at->place.offset > 0) {
+    add_count(w, "rank.online.offset", at->place.offset);
+    add_count(w, "rank.online.line", (uint64_t)at->place.line);
+    add_count(w, "rank.online.check", at->place.check);
+  }
+}
+
 static void add_metadata(writer *w, const rank_state *s, const rank_state *best,
   const char *encoders, const rank_position *at)
 {
@@ -333,6 +359,9 @@ static void add_metadata(writer *w, const rank_state *s, const rank_state *best,
   }
   if (best != NULL) {
     add_count(w, "rank.best_step", best->step);
+  }
+  if (at->online.rows > 0) {
+    add_online(w, &at->online);
   }
 }
 

@@ -86,6 +86,15 @@ static bool is_part(const EmitFile *file, Result of)
          (of == TRAINING_LIBRARY || !(trains || ends_with(file->name, "_train.c")));
 }
 
+/* With threads, or without? A program has both kinds of training step: that of a few rows starts no team. */
+static bool is_compiled(const Build *b, const EmitFile *file, bool shared)
+{
+  if (!shared) {
+    return is_part(file, PROGRAM);
+  }
+  return ends_with(file->name, "_train.c") || (b->libraries && is_part(file, TRAINING_LIBRARY));
+}
+
 static Str object_name(const Build *b, const EmitFile *file, bool shared)
 {
   return str_format(b->arena, "%.*s%s.o", file->name.n - 2, file->name.s, shared ? ".shared" : "");
@@ -142,7 +151,7 @@ static bool compile(Build *b)
   for (int i = 0; i < most; i++) {
     const EmitFile *file = &b->files.list.data[i / 2];
     bool shared = i % 2;
-    if (is_part(file, shared ? TRAINING_LIBRARY : PROGRAM) && (b->libraries || !shared)) {
+    if (is_compiled(b, file, shared)) {
       Command *c = &commands[n];
       Str object = object_name(b, file, shared);
       toolchain_compile(b->arena, b->o, &b->tools, shared, c);
@@ -166,6 +175,9 @@ static void link_result(Build *b, Result r, Str name, Command *c)
     const EmitFile *file = &b->files.list.data[i];
     if (is_part(file, r)) {
       process_add(b->arena, c, path_join(b->arena, b->objects, object_name(b, file, shared)).s);
+    }
+    if (r == PROGRAM && ends_with(file->name, "_train.c")) {
+      process_add(b->arena, c, path_join(b->arena, b->objects, object_name(b, file, true)).s);
     }
   }
   toolchain_link(b->arena, b->o, &b->tools, shared, c);
@@ -206,8 +218,7 @@ static bool keep_objects(Build *b)
   for (int i = 0; i < 2 * b->files.list.n; i++) {
     const EmitFile *file = &b->files.list.data[i / 2];
     bool shared = i % 2;
-    if (is_part(file, shared ? TRAINING_LIBRARY : PROGRAM) && (b->libraries || !shared) &&
-        !move_up(b, object_name(b, file, shared))) {
+    if (is_compiled(b, file, shared) && !move_up(b, object_name(b, file, shared))) {
       return false;
     }
   }

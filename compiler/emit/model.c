@@ -331,7 +331,8 @@ static void model_struct(Text *t, const Graph *evaluated, Str model)
     "#ifndef RANK_LIBRARY\n  .evaluate = %.*s_evaluate_batch,\n",
     STR_ARG(model), STR_ARG(model), STR_ARG(model));
   if (model_trains(g)) {
-    buf_format(b, "  .train = %.*s_train_batch,\n", STR_ARG(model));
+    buf_format(b, "  .train = %.*s_train_batch,\n  .train_serial = %.*s_train_serial,\n",
+      STR_ARG(model), STR_ARG(model));
   }
   buf_format(b, "#endif\n");
   buf_format(b, "};\n");
@@ -400,12 +401,20 @@ Str emit_parts(Arena *a, const Graph *g)
       STR_ARG(m), part, STR_ARG(m), part, STR_ARG(m), part);
   }
   if (model_trains(g)) {
+    const char *step = "(rank_state *s, const rank_batch *b, const rank_step *o, double *loss,\n"
+                       "  void *work);\n";
     buf_format(&b,
-      "rank_status %.*s_train_batch(rank_state *s, const rank_batch *b, const rank_step *o, double "
-      "*loss,\n"
-      "  void *work);\n"
+      "#ifdef RANK_LIBRARY /* compiled without threads: a program has these beside the others */\n"
+      "#define %.*s_train_batch %.*s_train_serial\n"
+      "#define %.*s_train_bytes %.*s_train_serial_bytes\n"
+      "#else\n"
+      "__attribute__((weak)) rank_status %.*s_train_serial%s"
+      "#endif\n",
+      STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m), step);
+    buf_format(&b,
+      "rank_status %.*s_train_batch%s"
       "size_t %.*s_train_bytes(const rank_state *s, const rank_batch *b, int threads);\n",
-      STR_ARG(m), STR_ARG(m));
+      STR_ARG(m), step, STR_ARG(m));
   }
   buf_format(&b, "extern const rank_model %.*s_model;\n\n#endif\n", STR_ARG(m));
   return buf_take(&b);

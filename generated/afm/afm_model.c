@@ -154,5 +154,6 @@ const rank_model afm_model = {
 #ifndef RANK_LIBRARY
   .evaluate = afm_evaluate_batch,
   .train = afm_train_batch,
+  .train_serial = afm_train_serial,
 #endif
 };

@@ -191,5 +191,6 @@ const rank_model autoint_model = {
 #ifndef RANK_LIBRARY
   .evaluate = autoint_evaluate_batch,
   .train = autoint_train_batch,
+  .train_serial = autoint_train_serial,
 #endif
 };

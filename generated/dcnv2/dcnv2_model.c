@@ -221,5 +221,6 @@ const rank_model dcnv2_model = {
 #ifndef RANK_LIBRARY
   .evaluate = dcnv2_evaluate_batch,
   .train = dcnv2_train_batch,
+  .train_serial = dcnv2_train_serial,
 #endif
 };

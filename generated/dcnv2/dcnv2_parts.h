@@ -13,6 +13,13 @@ size_t dcnv2_prepare(const rank_state *s, void *prepared);
 rank_status dcnv2_evaluate_batch(const rank_state *s, const rank_batch *b, rank_real *const *out,
   double *loss, void *work, int threads);
 size_t dcnv2_evaluate_bytes(const rank_state *s, const rank_batch *b, int threads);
+#ifdef RANK_LIBRARY /* compiled without threads: a program has these beside the others */
+#define dcnv2_train_batch dcnv2_train_serial
+#define dcnv2_train_bytes dcnv2_train_serial_bytes
+#else
+__attribute__((weak)) rank_status dcnv2_train_serial(
+  rank_state *s, const rank_batch *b, const rank_step *o, double *loss, void *work);
+#endif
 rank_status dcnv2_train_batch(
   rank_state *s, const rank_batch *b, const rank_step *o, double *loss, void *work);
 size_t dcnv2_train_bytes(const rank_state *s, const rank_batch *b, int threads);

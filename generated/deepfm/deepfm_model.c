@@ -193,5 +193,6 @@ const rank_model deepfm_model = {
 #ifndef RANK_LIBRARY
   .evaluate = deepfm_evaluate_batch,
   .train = deepfm_train_batch,
+  .train_serial = deepfm_train_serial,
 #endif
 };

@@ -227,5 +227,6 @@ const rank_model din_model = {
 #ifndef RANK_LIBRARY
   .evaluate = din_evaluate_batch,
   .train = din_train_batch,
+  .train_serial = din_train_serial,
 #endif
 };

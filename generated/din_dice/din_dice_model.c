@@ -275,5 +275,6 @@ const rank_model din_dice_model = {
 #ifndef RANK_LIBRARY
   .evaluate = din_dice_evaluate_batch,
   .train = din_dice_train_batch,
+  .train_serial = din_dice_train_serial,
 #endif
 };

@@ -233,5 +233,6 @@ const rank_model din_paper_model = {
 #ifndef RANK_LIBRARY
   .evaluate = din_paper_evaluate_batch,
   .train = din_paper_train_batch,
+  .train_serial = din_paper_train_serial,
 #endif
 };

@@ -221,5 +221,6 @@ const rank_model dlrm_model = {
 #ifndef RANK_LIBRARY
   .evaluate = dlrm_evaluate_batch,
   .train = dlrm_train_batch,
+  .train_serial = dlrm_train_serial,
 #endif
 };

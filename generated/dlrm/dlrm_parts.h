@@ -13,6 +13,13 @@ size_t dlrm_prepare(const rank_state *s, void *prepared);
 rank_status dlrm_evaluate_batch(const rank_state *s, const rank_batch *b, rank_real *const *out,
   double *loss, void *work, int threads);
 size_t dlrm_evaluate_bytes(const rank_state *s, const rank_batch *b, int threads);
+#ifdef RANK_LIBRARY /* compiled without threads: a program has these beside the others */
+#define dlrm_train_batch dlrm_train_serial
+#define dlrm_train_bytes dlrm_train_serial_bytes
+#else
+__attribute__((weak)) rank_status dlrm_train_serial(
+  rank_state *s, const rank_batch *b, const rank_step *o, double *loss, void *work);
+#endif
 rank_status dlrm_train_batch(
   rank_state *s, const rank_batch *b, const rank_step *o, double *loss, void *work);
 size_t dlrm_train_bytes(const rank_state *s, const rank_batch *b, int threads);

@@ -240,5 +240,6 @@ const rank_model esmm_model = {
 #ifndef RANK_LIBRARY
   .evaluate = esmm_evaluate_batch,
   .train = esmm_train_batch,
+  .train_serial = esmm_train_serial,
 #endif
 };

@@ -240,5 +240,6 @@ const rank_model esmm_product_model = {
 #ifndef RANK_LIBRARY
   .evaluate = esmm_product_evaluate_batch,
   .train = esmm_product_train_batch,
+  .train_serial = esmm_product_train_serial,
 #endif
 };

@@ -139,5 +139,6 @@ const rank_model ffm_model = {
 #ifndef RANK_LIBRARY
   .evaluate = ffm_evaluate_batch,
   .train = ffm_train_batch,
+  .train_serial = ffm_train_serial,
 #endif
 };

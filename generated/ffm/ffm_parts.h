@@ -13,6 +13,13 @@ size_t ffm_prepare(const rank_state *s, void *prepared);
 rank_status ffm_evaluate_batch(const rank_state *s, const rank_batch *b, rank_real *const *out,
   double *loss, void *work, int threads);
 size_t ffm_evaluate_bytes(const rank_state *s, const rank_batch *b, int threads);
+#ifdef RANK_LIBRARY /* compiled without threads: a program has these beside the others */
+#define ffm_train_batch ffm_train_serial
+#define ffm_train_bytes ffm_train_serial_bytes
+#else
+__attribute__((weak)) rank_status ffm_train_serial(
+  rank_state *s, const rank_batch *b, const rank_step *o, double *loss, void *work);
+#endif
 rank_status ffm_train_batch(
   rank_state *s, const rank_batch *b, const rank_step *o, double *loss, void *work);
 size_t ffm_train_bytes(const rank_state *s, const rank_batch *b, int threads);

@@ -139,5 +139,6 @@ const rank_model fm_model = {
 #ifndef RANK_LIBRARY
   .evaluate = fm_evaluate_batch,
   .train = fm_train_batch,
+  .train_serial = fm_train_serial,
 #endif
 };

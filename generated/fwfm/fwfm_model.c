@@ -147,5 +147,6 @@ const rank_model fwfm_model = {
 #ifndef RANK_LIBRARY
   .evaluate = fwfm_evaluate_batch,
   .train = fwfm_train_batch,
+  .train_serial = fwfm_train_serial,
 #endif
 };

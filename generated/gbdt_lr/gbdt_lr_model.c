@@ -220,5 +220,6 @@ const rank_model gbdt_lr_model = {
 #ifndef RANK_LIBRARY
   .evaluate = gbdt_lr_evaluate_batch,
   .train = gbdt_lr_train_batch,
+  .train_serial = gbdt_lr_train_serial,
 #endif
 };

@@ -125,5 +125,6 @@ const rank_model lr_model = {
 #ifndef RANK_LIBRARY
   .evaluate = lr_evaluate_batch,
   .train = lr_train_batch,
+  .train_serial = lr_train_serial,
 #endif
 };

@@ -256,5 +256,6 @@ const rank_model mmoe_model = {
 #ifndef RANK_LIBRARY
   .evaluate = mmoe_evaluate_batch,
   .train = mmoe_train_batch,
+  .train_serial = mmoe_train_serial,
 #endif
 };

@@ -383,5 +383,6 @@ const rank_model sasrec_model = {
 #ifndef RANK_LIBRARY
   .evaluate = sasrec_evaluate_batch,
   .train = sasrec_train_batch,
+  .train_serial = sasrec_train_serial,
 #endif
 };

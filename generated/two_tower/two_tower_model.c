@@ -263,5 +263,6 @@ const rank_model two_tower_model = {
 #ifndef RANK_LIBRARY
   .evaluate = two_tower_evaluate_batch,
   .train = two_tower_train_batch,
+  .train_serial = two_tower_train_serial,
 #endif
 };

@@ -219,5 +219,6 @@ const rank_model wide_deep_model = {
 #ifndef RANK_LIBRARY
   .evaluate = wide_deep_evaluate_batch,
   .train = wide_deep_train_batch,
+  .train_serial = wide_deep_train_serial,
 #endif
 };

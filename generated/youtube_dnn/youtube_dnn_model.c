@@ -185,5 +185,6 @@ const rank_model youtube_dnn_model = {
 #ifndef RANK_LIBRARY
   .evaluate = youtube_dnn_evaluate_batch,
   .train = youtube_dnn_train_batch,
+  .train_serial = youtube_dnn_train_serial,
 #endif
 };
