@@ -148,7 +148,7 @@ rank_status rank_check_input(
   long row = -1;
   if (in->is_id) {
     row = check_ids(m, s, input, b->input[input], rows);
-  } else {
+  } else if (!in->encoding.nan) {
     row = first_bad_number(b->input[input], rows * in->width);
     row = row < 0 ? -1 : row / in->width;
   }

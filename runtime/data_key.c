@@ -43,8 +43,8 @@ static void add_encoding(XXH3_state_t *s, const rank_encoding *c)
   add_text(s, c->separator);
   add(s, c->buckets, (size_t)c->nbuckets * sizeof *c->buckets);
   add(s, &c->missing, sizeof c->missing);
-  const int flags[] = {c->vocab_min, c->has_missing, c->log1p, c->standardize, c->hash, c->vocab,
-    c->cut, c->keep_last};
+  const int flags[] = {c->vocab_min, c->has_missing, c->nan, c->log1p, c->standardize, c->hash,
+    c->vocab, c->cut, c->keep_last};
   add(s, flags, sizeof flags);
 }
 

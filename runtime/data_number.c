@@ -86,8 +86,10 @@ static number_status read_hard(const char *s, size_t n, double *x)
   const char *word = copy + (*copy == '-' || *copy == '+');
   if (!strcasecmp(word, "nan"))
     return NUMBER_NAN;
-  if (!strcasecmp(word, "inf") || !strcasecmp(word, "infinity"))
+  if (!strcasecmp(word, "inf") || !strcasecmp(word, "infinity")) {
+    *x = *copy == '-' ? -(double)INFINITY : (double)INFINITY;
     return NUMBER_INFINITE;
+  }
   if (strspn(copy, "0123456789+-.eE") != n)
     return NUMBER_BAD;
   locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);

@@ -170,10 +170,10 @@ int encode_number(const rank_input *in, const text_span *cell, double *x, rank_e
 {
   number_status status = number_read(cell, x);
   if ((status == NUMBER_EMPTY || status == NUMBER_NAN) && in->encoding.has_missing) {
-    *x = in->encoding.missing;
+    *x = in->encoding.nan ? (double)NAN : in->encoding.missing;
   } else if (status == NUMBER_EMPTY) {
     return fail_empty(error);
-  } else if (status != NUMBER_OK) {
+  } else if (status != NUMBER_OK && !(status == NUMBER_INFINITE && in->encoding.nan)) {
     text_shown shown = text_show(cell);
     return rank_fail(
       error, "%s is not a %s", shown.text, status == NUMBER_BAD ? "number" : "finite number");
@@ -198,7 +198,7 @@ static int encode_numbers(const rank_encoders *e, int input, const text_span *ce
       k = k + 1 < x->nstats ? k + 1 : 0;
     }
     out[j] = (rank_real)value;
-    if (!isfinite(out[j])) {
+    if (!isfinite(out[j]) && !in->encoding.nan) {
       text_shown shown = text_show(&cells[j]);
       return rank_fail(error, "%s is too large for a %zu-bit number", shown.text, 8 * sizeof *out);
     }

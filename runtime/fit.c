@@ -75,6 +75,15 @@ int rank_fits_ready(const rank_fits *f)
   return f != NULL && f->m->nfits > 0 && f->ready;
 }
 
+int rank_fits_need_rows(const rank_model *m)
+{
+  int need = 0;
+  for (int i = 0; i < m->nfits; i++) {
+    need |= !m->fits[i].run->no_rows;
+  }
+  return need;
+}
+
 /* --- applying --- */
 
 static size_t aligned(size_t n)

@@ -58,6 +58,7 @@ typedef struct rank_fit_op {
   size_t (*room)(const rank_model *m, const rank_fit *fit); /* or NULL: none */
   void (*info)(
     const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out); /* or NULL */
+  unsigned char no_rows; /* learns without data */
 } rank_fit_op;
 
 #ifdef RANK_SERVING /* a library learns nothing */
@@ -75,6 +76,7 @@ typedef struct rank_fits {
 rank_fits *rank_fits_new(const rank_model *m); /* NULL: no memory. Ready when the model has none */
 void rank_fits_free(rank_fits *f);
 int rank_fits_ready(const rank_fits *f);
+int rank_fits_need_rows(const rank_model *m); /* to be learnt: a fit does */
 /* fit_learn.c, not in libraries */
 int rank_fits_learn(
   rank_fits *f, rank_rows train, rank_rows valid, int threads, rank_log *log, rank_error *e);

@@ -99,7 +99,9 @@ static void print_encoding(FILE *out, const rank_encoding *enc)
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     fprintf(out, "%s%s", rows[i].on ? ", " : "", rows[i].on ? rows[i].word : "");
   }
-  if (enc->has_missing) {
+  if (enc->nan) {
+    fprintf(out, ", missing = nan");
+  } else if (enc->has_missing) {
     fprintf(out, ", missing = %g", enc->missing);
   }
 }

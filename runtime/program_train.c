@@ -216,21 +216,44 @@ static int run_training(trainer *t, rank_error *e)
   return result < 0 ? -1 : report_end(t, save, result);
 }
 
+/* A model without parameters to train is what its fits are. */
+static int keep_fits(trainer *t, rank_error *e)
+{
+  const char *save = t->o.save != NULL ? t->o.save : t->save;
+  if (fill_model(t, e) != 0 ||
+      rank_weights_save(save, t->m, &t->model.state, NULL, t->model.enc, &t->model.at, e) != 0) {
+    return -1;
+  }
+  rank_log_line(&t->log, "saved to %s", save);
+  return 0;
+}
+
+static int run(trainer *t, rank_error *e)
+{
+  const rank_model *m = t->m;
+  int trains = m->optimizer[0] != '\0';
+  if (program_open(&t->model, m, t->o.load, e) != 0) {
+    return -1;
+  }
+  int rows = trains || rank_fits_need_rows(m) || !rank_encoders_fitted(t->model.enc);
+  if ((rows && open_data(t, e) != 0) || learn_fits(t, e) != 0) {
+    return -1;
+  }
+  return trains ? run_training(t, e) : keep_fits(t, e);
+}
+
 int program_train(const rank_model *m, const program_options *o)
 {
   rank_error e = {{0}};
   trainer t = {.m = m, .o = *o};
   int code = -1;
   snprintf(t.save, sizeof t.save, "%.480s.safetensors", m->name);
-  if (m->train == NULL || m->optimizer == NULL || m->optimizer[0] == '\0') {
+  if (m->optimizer[0] == '\0' && m->nfits == 0) {
     rank_fail(&e, "this model has no `train' line: it only predicts");
   } else if (o->online) {
     return program_online(m, o);
   } else if (rank_log_open(&t.log, o->quiet, o->log, o->load != NULL, &e) == 0) {
-    if (program_open(&t.model, m, o->load, &e) == 0 && open_data(&t, &e) == 0 &&
-        learn_fits(&t, &e) == 0) {
-      code = run_training(&t, &e);
-    }
+    code = run(&t, &e);
     if (rank_log_close(&t.log, code < 0 ? NULL : &e) != 0 && code == 0) {
       code = -1;
     }

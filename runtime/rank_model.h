@@ -48,6 +48,7 @@ typedef struct rank_encoding {
   double missing;
   unsigned char
     has_missing;       /* else an empty field is an error, or id 0 with hash, vocab, buckets */
+  unsigned char nan;   /* what is missing is NaN, and infinities are values: only fits read it */
   unsigned char log1p; /* sign(x) log(1 + |x|) */
   unsigned char standardize; /* (x - mean) / sd per column, learnt from the training data */
   unsigned char hash;        /* id = 2 + hash(bytes) % (size - 2); empty: 0 */
@@ -75,7 +76,7 @@ typedef struct rank_input {
 } rank_input;
 
 /* An op of fits; only those that a model names are linked. */
-extern const struct rank_fit_op rank_fit_standardize, rank_fit_gbdt;
+extern const struct rank_fit_op rank_fit_standardize, rank_fit_gbdt, rank_fit_forest;
 
 /* Learnt from the training data before gradient training; afterwards its results, inputs RANK_FROM_FIT,
  * are computed from its sources for every batch. */
@@ -88,6 +89,7 @@ typedef struct rank_fit {
   int nresults;
   const int *results;     /* inputs, in the op's own order */
   const double *settings; /* all of the op's, in its order */
+  const char *file;       /* that it is read from; NULL: it is learnt */
 } rank_fit;
 
 typedef enum rank_init { RANK_ZEROS, RANK_CONSTANT, RANK_NORMAL, RANK_UNIFORM } rank_init;

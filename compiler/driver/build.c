@@ -25,6 +25,34 @@ typedef struct Build {
   bool libraries; /* wanted too */
 } Build;
 
+/* What fits read lies beside the model's text, and is looked for beside the program. */
+static bool copy_fit_files(const Build *b)
+{
+  const Graph *g = b->session.graph;
+  Str model = g->source->name;
+  int folder = model.n;
+  while (folder > 0 && model.s[folder - 1] != '/') {
+    folder--;
+  }
+  for (int i = 0; i < g->fits.n; i++) {
+    Str file = g->fits.data[i].file, text;
+    int inner = file.n;
+    while (inner > 0 && file.s[inner - 1] != '/') {
+      inner--;
+    }
+    if (file.n == 0) {
+      continue;
+    }
+    Str from = str_format(b->arena, "%.*s%.*s", folder, model.s, STR_ARG(file));
+    Str into = inner > 0 ? path_join(b->arena, b->folder, (Str){file.s, inner - 1}) : b->folder;
+    if (!file_read(b->arena, from, &text) || !folder_make(into) ||
+        !file_write(into, (Str){file.s + inner, file.n - inner}, text, NULL)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /* The C of the model, into the folder. */
 static int emit_files(Build *b, Options *o)
 {
@@ -59,7 +87,7 @@ static int emit_files(Build *b, Options *o)
         changed ? "" : " (unchanged)");
     }
   }
-  return EXIT_FINE;
+  return copy_fit_files(b) ? EXIT_FINE : EXIT_INPUT;
 }
 
 static bool ends_with(Str text, const char *end)

@@ -85,7 +85,9 @@ static Str encoding_text(Arena *a, const Encoding *e)
   if (e->separator.n > 0 && (e->source == FROM_NAMES || e->source == FROM_POSITIONS)) {
     print_separator(&buf, e->separator);
   }
-  if (e->has_missing) {
+  if (e->nan) {
+    buf_format(&buf, ", missing is NaN");
+  } else if (e->has_missing) {
     buf_format(&buf, ", missing is %g", e->missing);
   }
   if (e->hash) {

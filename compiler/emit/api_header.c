@@ -112,7 +112,10 @@ static void member_input(Api *a, int i, bool request)
   Str said = remark(a, in->loc);
   comment(a, 2,
     str_format(a->arena, "%.*s%s[%.*s]%.*s %.*s", STR_ARG(said), said.n > 0 ? ": " : "",
-      STR_ARG(rows), STR_ARG(width), STR_ARG(id ? ids_text(a, in) : S("numbers"))));
+      STR_ARG(rows), STR_ARG(width),
+      STR_ARG(id                 ? ids_text(a, in)
+              : in->encoding.nan ? S("numbers; NaN: missing")
+                                 : S("numbers"))));
   buf_format(&a->out, "  const %s *%.*s;\n", id ? "int32_t" : a->real, STR_ARG(a->input_name[i]));
 }
 

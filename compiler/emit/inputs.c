@@ -77,6 +77,7 @@ static Fields encoding(Text *t, int i)
     field(&f, ".missing = %.17g", e->missing);
   }
   flag(&f, "has_missing", e->has_missing);
+  flag(&f, "nan", e->nan);
   flag(&f, "log1p", e->log1p);
   flag(&f, "standardize", e->standardize);
   flag(&f, "hash", e->hash);
@@ -156,6 +157,9 @@ static void fits(Text *t)
     field(&x, ".results = fit_results_%d", i);
     if (f->nsettings > 0) {
       field(&x, ".settings = fit_settings_%d", i);
+    }
+    if (f->file.n > 0) {
+      field(&x, ".file = %.*s", STR_ARG(quoted(t, f->file)));
     }
     element(t, &x);
   }

@@ -133,6 +133,12 @@ void check_fitted(Checker *c, const Stmt *s);
 /* At the end: no list of the data along an axis that a fit makes, nothing per request beside fits. */
 void check_fits(Checker *c);
 
+/* check_fit_file.c */
+bool check_fit_file(
+  Checker *c, const Expr *e, Str *out); /* a name that stays below the model's folder */
+/* Those of the two sizes that are 0, from the file itself, which lies beside the model's text. */
+bool check_fit_sizes(Checker *c, const Expr *e, Str file, double *trees, double *leaves);
+
 /* check_encoding.c */
 bool check_source(Checker *c, const Stmt *s, Input *in, long width, bool list);
 bool check_options(Checker *c, const Stmt *s, Input *in);

@@ -26,6 +26,10 @@ static bool wants(Checker *c, const Input *in, const Option *o, Str word, Kind k
 static bool option_missing(Checker *c, const Option *o, Input *in)
 {
   double x;
+  if (o->value->kind == EXPR_NAME && str_eq(o->value->name, S("nan"))) {
+    in->encoding.has_missing = in->encoding.nan = true;
+    return wants(c, in, o, S("missing = nan"), KIND_REAL);
+  }
   if (!check_number(c, o->value, "what stands for a missing value", &x)) {
     return false;
   }
@@ -236,6 +240,10 @@ bool check_options(Checker *c, const Stmt *s, Input *in)
   Encoding *e = &in->encoding;
   if (is_id(in) && e->log1p && e->nbuckets == 0) {
     fail(c, s->name_loc, "log1p of ids is only for bucketize");
+    return false;
+  }
+  if (e->nan && (e->standardize || in->label)) {
+    fail(c, s->name_loc, "missing = nan is not for %s", in->label ? "labels" : "standardize");
     return false;
   }
   if (in->same_as >= 0) {

@@ -1,4 +1,4 @@
-/* check_fit.c: fit NAME = OP(inputs; settings): what is learnt by passes over the data.
+/* check_fit.c: fit NAME = OP(inputs; settings): what is learnt by passes over the data, or read from a file.
  *
  * One idea: an op is a row of a table: its word, what it reads, its settings with defaults and ranges; and
  * its results are inputs that no file has (FROM_FIT), declared here under the fit's name, so that whatever
@@ -20,7 +20,10 @@ typedef struct Setting {
 typedef struct FitOp FitOp;
 struct FitOp {
   const char *word, *usage;
-  bool label; /* a second argument, the label that it learns from */
+  bool label;   /* a second argument, the label that it learns from */
+  bool file;    /* it is read: file = "..."; the first two settings are 0 for what the file says */
+  bool axis;    /* it has a ragged axis of its own: axis = NAME */
+  bool missing; /* it knows what to do with NaN */
   Setting settings[MOST_SETTINGS];
   void (*results)(Checker *c, const Stmt *s, const FitOp *op, Fitted *f);
 };
@@ -79,12 +82,12 @@ static int tree_axis(Checker *c, const Stmt *s, long most)
   return b->value.index;
 }
 
-static void gbdt_results(Checker *c, const Stmt *s, const FitOp *op, Fitted *f)
+static void forest_results(Checker *c, const Stmt *s, const FitOp *op, Fitted *f)
 {
-  (void)op;
   double rounds = f->settings[0], leaves = f->settings[1];
   if (rounds * leaves > (double)MOST_EXTENT) {
-    fail(c, s->expr->loc, "rounds * leaves is %.0f; ids end at %ld", rounds * leaves, MOST_EXTENT);
+    fail(c, s->expr->loc, "%s * leaves is %.0f; ids end at %ld", op->settings[0].name,
+      rounds * leaves, MOST_EXTENT);
     return;
   }
   int axis = tree_axis(c, s, (long)rounds);
@@ -105,6 +108,8 @@ static const FitOp ops[] = {
   {.word = "gbdt",
     .usage = "gbdt(x, y; rounds = 100, leaves = 31, ...)",
     .label = true,
+    .axis = true,
+    .missing = true,
     .settings = {{"rounds", 100, 1, 100000, true, {0}}, {"leaves", 31, 2, 32767, true, {0}},
       {"learning_rate", 0.1, 1e-9, 1, false, {0}}, {"min_data_in_leaf", 20, 0, 1e9, true, {0}},
       {"min_sum_hessian", 1e-3, 0, 1e9, false, {0}}, {"lambda_l1", 0, 0, 1e9, false, {0}},
@@ -112,7 +117,14 @@ static const FitOp ops[] = {
       {"bagging_fraction", 1, 1e-9, 1, false, {0}}, {"bagging_freq", 0, 0, 1e6, true, {0}},
       {"max_bin", 255, 2, 255, true, {0}}, {"early_stopping", 0, 0, 1e6, true, {0}},
       {"objective", 0, 0, 1, true, {"binary", "l2"}}, {"seed", 1, 0, 9e15, true, {0}}},
-    .results = gbdt_results},
+    .results = forest_results},
+  {.word = "forest",
+    .usage = "forest(x; file = \"model.txt\", ...)",
+    .file = true,
+    .axis = true,
+    .missing = true,
+    .settings = {{"trees", 0, 1, 100000, true, {0}}, {"leaves", 0, 1, 32767, true, {0}}},
+    .results = forest_results},
 };
 
 static const FitOp *find_op(Checker *c, const Expr *e)
@@ -133,7 +145,7 @@ static const FitOp *find_op(Checker *c, const Expr *e)
 /* ---- arguments ---- */
 
 /* The input of the data that an argument names, without a ragged axis; -1: reported. */
-static int check_argument(Checker *c, const Expr *e, bool label)
+static int check_argument(Checker *c, const Expr *e, bool label, bool missing)
 {
   Binding *b = e->kind == EXPR_NAME ? scope_find(c->scope, e->name) : NULL;
   if (b && b->value.kind == VALUE_ERROR) {
@@ -152,6 +164,7 @@ static int check_argument(Checker *c, const Expr *e, bool label)
                       : in->type.kind != KIND_REAL    ? "holds ids, not numbers"
                       : ragged                        ? "has a ragged axis"
                       : label && in->type.n > 1       ? "is more than one number"
+                      : in->encoding.nan && !missing  ? "may be NaN (missing = nan)"
                                                       : NULL;
   if (wrong) {
     fail(c, e->loc, "'%.*s' %s; wanted %s", STR_ARG(e->name), wrong,
@@ -171,8 +184,8 @@ static bool check_arguments(Checker *c, const Expr *e, const FitOp *op, Fitted *
   }
   f->nsources = 1;
   f->sources = ARENA_ARRAY(c->a, int, 1);
-  f->sources[0] = check_argument(c, e->args.data[0], false);
-  f->label = op->label && f->sources[0] >= 0 ? check_argument(c, e->args.data[1], true) : -1;
+  f->sources[0] = check_argument(c, e->args.data[0], false, op->missing);
+  f->label = op->label && f->sources[0] >= 0 ? check_argument(c, e->args.data[1], true, false) : -1;
   return f->sources[0] >= 0 && (!op->label || f->label >= 0);
 }
 
@@ -211,15 +224,18 @@ static bool check_setting(Checker *c, const FitOp *op, const Option *o, Fitted *
     }
     return true;
   }
-  if (op->label && str_eq(o->name, S("axis")) && o->value->kind == EXPR_NAME) {
+  if (op->axis && str_eq(o->name, S("axis")) && o->value->kind == EXPR_NAME) {
     return true;
+  }
+  if (op->file && str_eq(o->name, S("file"))) {
+    return check_fit_file(c, o->value, &f->file);
   }
   Buf b = {.arena = c->a};
   for (int i = 0; i < f->nsettings; i++) {
     buf_format(&b, "%s%s", i > 0 ? " " : "; there are ", op->settings[i].name);
   }
-  fail(c, o->loc, "%s has no such setting%.*s%s", op->word, STR_ARG(buf_take(&b)),
-    op->label ? " and axis = NAME" : "");
+  fail(c, o->loc, "%s has no such setting%.*s%s%s", op->word, STR_ARG(buf_take(&b)),
+    op->file ? " file = \"...\"" : "", op->axis ? " and axis = NAME" : "");
   return false;
 }
 
@@ -246,14 +262,52 @@ static bool check_settings(Checker *c, const Expr *e, const FitOp *op, Fitted *f
   return true;
 }
 
+/* A file that is named, and sizes that are known. */
+static bool check_file(Checker *c, const Expr *e, const FitOp *op, Fitted *f)
+{
+  if (!op->file) {
+    return true;
+  }
+  if (f->file.n == 0) {
+    fail(c, e->loc, "%s is read from a file: %s", op->word, op->usage);
+    return false;
+  }
+  bool known = f->settings[0] > 0 && f->settings[1] > 0;
+  return known || check_fit_sizes(c, e, f->file, &f->settings[0], &f->settings[1]);
+}
+
+/* The statement as written; a dump may be read where the file is not, so it says the sizes. */
+static Str dumped(Checker *c, const Stmt *s, const FitOp *op, const Fitted *f)
+{
+  Str text = {s->loc.source->text.s + s->loc.at, s->loc.n};
+  Buf b = {.arena = c->a};
+  if (!op->file) {
+    return text;
+  }
+  buf_format(&b, "fit %.*s = %s(%.*s; file = \"%.*s\"", STR_ARG(f->name), op->word,
+    STR_ARG(c->g->inputs.data[f->sources[0]].name), STR_ARG(f->file));
+  for (int i = 0; i < f->nsettings; i++) {
+    buf_format(&b, ", %s = %.15g", op->settings[i].name, f->settings[i]);
+  }
+  for (int i = 0; i < s->expr->options.n; i++) {
+    const Option *o = &s->expr->options.data[i];
+    if (str_eq(o->name, S("axis"))) {
+      buf_format(&b, ", axis = %.*s", STR_ARG(o->value->name));
+    }
+  }
+  buf_str(&b, S(")"));
+  return buf_take(&b);
+}
+
 void check_fitted(Checker *c, const Stmt *s)
 {
   const FitOp *op = find_op(c, s->expr);
   Fitted f = {.name = s->name, .label = -1, .results = ARENA_ARRAY(c->a, int, 2)};
   int errors = c->d->errors;
-  if (op && check_arguments(c, s->expr, op, &f) && check_settings(c, s->expr, op, &f)) {
+  if (op && check_arguments(c, s->expr, op, &f) && check_settings(c, s->expr, op, &f) &&
+      check_file(c, s->expr, op, &f)) {
     f.op = str_of(op->word);
-    f.text = (Str){s->loc.source->text.s + s->loc.at, s->loc.n};
+    f.text = dumped(c, s, op, &f);
     op->results(c, s, op, &f);
   }
   if (c->d->errors == errors && f.nresults > 0) {
@@ -277,10 +331,40 @@ static void check_requests(Checker *c)
   }
 }
 
+/* Where a node is first computed with. */
+static Loc first_use(const Graph *g, const Node *x)
+{
+  for (int i = 0; i < g->nodes.n; i++) {
+    const Node *n = g->nodes.data[i];
+    for (int k = 0; k < n->nin; k++) {
+      if (n->in[k] == x && n->loc.source) {
+        return n->loc;
+      }
+    }
+  }
+  return x->loc;
+}
+
+/* Arithmetic with NaN gives NaN, silently; only fits are told what is missing. */
+static void check_missing(Checker *c)
+{
+  for (int i = 0; i < c->ninputs; i++) {
+    const Input *in = &c->g->inputs.data[i];
+    if (in->encoding.nan && c->inputs[i]) {
+      fail(c, first_use(c->g, c->inputs[i]),
+        "'%.*s' may be NaN (missing = nan): only a fit that knows missing values can read it",
+        STR_ARG(in->name));
+      note(c, in->loc, "declared here");
+      return;
+    }
+  }
+}
+
 void check_fits(Checker *c)
 {
   const Graph *g = c->g;
   check_requests(c);
+  check_missing(c);
   for (int i = 0; i < g->inputs.n; i++) {
     const Input *made = &g->inputs.data[i];
     int axis = made->type.n > 1 ? made->type.axis[1] : AXIS_B;

@@ -251,7 +251,7 @@ static void print_input(Buf *b, const Graph *g, const Input *input)
   print_source(b, input);
   if (e->has_missing) {
     buf_str(b, S(", missing = "));
-    print_number(b, e->missing);
+    e->nan ? buf_str(b, S("nan")) : print_number(b, e->missing);
   }
   buf_str(b, e->log1p ? S(", log1p") : S(""));
   buf_str(b, e->standardize ? S(", standardize") : S(""));

@@ -80,6 +80,7 @@ typedef struct Encoding {
   int *positions; /* FROM_POSITIONS */
   bool has_missing;
   double missing; /* what an empty or NaN field stands for */
+  bool nan;       /* missing = nan: a NaN, which only fits read; infinities are values too */
   bool log1p;     /* x -> sign(x) log(1 + |x|), before standardize and bucketize */
   bool standardize;
   bool hash;     /* ids: hash of the bytes, into 2.. (0 missing, 1 unused) */
@@ -114,6 +115,7 @@ typedef struct Fitted {
   int nresults, *results; /* inputs, in the op's own order */
   int nsettings;
   double *settings; /* all of the op's, in its order */
+  Str file;         /* that it is read from, below the folder of the model's text; or {0} */
   Str text;         /* for dumps: the statement as written */
 } Fitted;
 
