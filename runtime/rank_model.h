@@ -136,7 +136,8 @@ typedef struct rank_batch {
   const int32_t *const *offset;
 } rank_batch;
 
-/* Parameters and optimizer state. Tables: [rows][width]. state[p][k] is like param[p]. */
+/* Parameters and optimizer state. Tables: [rows][width]. state[p][k] of a dense parameter is like param[p];
+ * the states of a table's row lie side by side, so row r of state k is at state[p][k] + r * width * nstates. */
 typedef struct rank_state {
   rank_real **param;
   rank_real *(*state)[RANK_MAX_STATES];

@@ -46,6 +46,8 @@ int rank_state_bad(const rank_state *s, const rank_model *m);
 /* Rows of each parameter; those of learnt vocabularies from `enc` (NULL: leaves them 0). */
 int rank_state_rows(const rank_model *m, const rank_encoders *enc, long *rows, rank_error *e);
 size_t rank_param_count(const rank_model *m, const rank_state *s, int param); /* values */
+/* From one row of a table's state to the next; 0 where a state is one piece. */
+long rank_state_stride(const rank_model *m, int param);
 
 /* Standard normal quantile of u in (0, 1). */
 double rank_normal_quantile(double u);

@@ -2,24 +2,48 @@
 #define RANK_TABLE_H
 
 /* Gradients of table rows: one row per lookup, grouped by id so that each row of the table is updated
- * once, by one thread, with its lookups added up in the order of the batch. Which thread that is does not
- * change a bit of the result. */
+ * once, by one thread, with its lookups added up in the order of the batch.
+ *
+ * One idea: lookups are dealt to buckets first, each a stretch of the table's rows, so that what is
+ * updated one after another lies close together and page tables stay cached. A bucket's lookups fit the
+ * first-level cache; there those of an id are chained, and while its rows are updated the next ones are
+ * on their way from memory. Neither how many threads there are nor which of them takes a bucket changes
+ * a bit of the result. */
 
 #include "rank_vec.h"
 
 #include <string.h>
 
+typedef struct rank_lookup {
+  int32_t id, at; /* at: its number among the lookups */
+} rank_lookup;
+
 typedef struct rank_lookups {
-  long n; /* lookups, in the order of the batch, site after site */
-  long width;
-  int32_t *ids;   /* [n] */
-  rank_real *d;   /* [n][width] */
-  int32_t *next;  /* [n] the next lookup of the same id, or -1 */
-  int32_t *first; /* [parts][n] first lookup of each id that a part owns */
-  int32_t *cell;  /* [parts][2 * cells] hash cells: first and last lookup of an id */
-  double *norm;   /* [n] squared norm of the summed row, at its first lookup */
-  long cells;     /* a power of two, at least 2 n */
+  long n;           /* lookups, in the order of the batch, site after site */
+  long width, rows; /* of the table */
+  int32_t *ids;     /* [n] */
+  rank_real *d;     /* [n][width] */
+  int buckets;
+  uint64_t scale;     /* an id's bucket is id * scale >> 32 */
+  rank_lookup *dealt; /* [n] bucket by bucket, within one in the order of the batch */
+  int32_t *count;     /* [parts][buckets] lookups of each part's share */
+  int32_t *start;     /* [buckets + 1] in `dealt` */
+  rank_lookup
+    *first;        /* [n] the first lookup of each id of a bucket, from where the bucket starts */
+  int32_t *chains; /* [buckets] ids in each */
+  int32_t *next;   /* [n] the next lookup of the same id, or -1 */
+  rank_lookup
+    *cell;         /* [parts][cells] of a hash table: the last lookup of an id, id -1 where empty */
+  long cells;      /* a power of two, at least 2 n */
+  double *norm;    /* [n] squared norm of the summed row, at its first lookup */
+  int32_t *of_row; /* [rows of the table] its first lookup, or -1: where all rows are updated */
 } rank_lookups;
+
+/* A bucket's ids, each with its first lookup. */
+typedef struct rank_chains {
+  const rank_lookup *first;
+  long count;
+} rank_chains;
 
 /* Working memory, carved piece by piece: with a NULL base only the size is found. */
 static inline void *rank_carve(char *base, size_t *used, size_t bytes)
@@ -35,26 +59,29 @@ static inline long rank_rows(const rank_batch *b, int dim, long max)
   return !b->offset ? b->n * max : b->n > 0 ? b->offset[dim][b->n] : 0;
 }
 
-static inline long rank_lookups_cells(long n)
-{
-  long cells = 16;
-  while (cells < 2 * n)
-    cells *= 2;
-  return cells;
-}
+enum { RANK_BUCKET = 512, RANK_MOST_BUCKETS = 256 }; /* lookups in one, about */
 
-/* Room for r->n lookups, of `width` numbers each, grouped by `parts` threads. */
+/* Room for r->n lookups in a table of `rows` rows of `width` numbers, grouped by `parts` threads. */
 static inline void rank_lookups_carve(
-  rank_lookups *r, long width, int parts, char *work, size_t *used)
+  rank_lookups *r, long rows, long width, int parts, char *work, size_t *used)
 {
   const size_t n = (size_t)r->n;
+  r->rows = rows;
   r->width = width;
-  r->cells = rank_lookups_cells(r->n);
+  for (r->cells = 16; r->cells < 2 * r->n;)
+    r->cells *= 2;
+  for (r->buckets = 1; r->buckets < RANK_MOST_BUCKETS && r->buckets * (long)RANK_BUCKET < r->n;)
+    r->buckets *= 2;
+  r->scale = ((uint64_t)r->buckets << 32) / (uint64_t)(rows > 0 ? rows : 1);
   r->ids = rank_carve(work, used, sizeof(int32_t) * n);
+  r->dealt = rank_carve(work, used, sizeof(rank_lookup) * n);
+  r->count = rank_carve(work, used, sizeof(int32_t) * (size_t)(r->buckets * parts));
+  r->start = rank_carve(work, used, sizeof(int32_t) * (size_t)(r->buckets + 1));
+  r->first = rank_carve(work, used, sizeof(rank_lookup) * n);
+  r->chains = rank_carve(work, used, sizeof(int32_t) * (size_t)r->buckets);
   r->next = rank_carve(work, used, sizeof(int32_t) * n);
   r->norm = rank_carve(work, used, sizeof(double) * n);
-  r->first = rank_carve(work, used, sizeof(int32_t) * n * (size_t)parts);
-  r->cell = rank_carve(work, used, sizeof(int32_t) * 2 * (size_t)r->cells * (size_t)parts);
+  r->cell = rank_carve(work, used, sizeof(rank_lookup) * (size_t)(r->cells * parts));
   r->d = rank_carve(work, used, sizeof(rank_real) * (n * (size_t)width + 64));
 }
 
@@ -68,48 +95,86 @@ static inline void rank_lookups_share(
   r->d = rank_carve(work, used, sizeof(rank_real) * ((size_t)r->n * (size_t)width + 64));
 }
 
-/* Chains the lookups whose ids part `part` of `parts` owns; *first lists the chains' heads in order of
- * first occurrence. Returns how many. */
-static inline long rank_lookups_group(
-  const rank_lookups *r, int part, int parts, const int32_t **first)
+static inline int rank_lookups_bucket(const rank_lookups *r, int32_t id)
 {
-  int32_t *cell = r->cell + (long)part * 2 * r->cells;
-  int32_t *heads = r->first + (long)part * r->n;
-  const uint32_t mask = (uint32_t)(r->cells - 1);
-  long count = 0;
-  memset(cell, -1, sizeof(int32_t) * 2 * (size_t)r->cells);
-  for (long i = 0; i < r->n; i++) {
-    const uint32_t mixed = (uint32_t)r->ids[i] * 2654435769u;
-    if ((int)(((uint64_t)mixed * (uint32_t)parts) >> 32) != part)
-      continue;
-    uint32_t at = ((mixed ^ (mixed >> 15)) * 2246822519u >> 7) & mask;
-    while (cell[2 * at] >= 0 && r->ids[cell[2 * at]] != r->ids[i])
-      at = (at + 1) & mask;
-    r->next[i] = -1;
-    if (cell[2 * at] < 0) {
-      cell[2 * at] = (int32_t)i;
-      heads[count++] = (int32_t)i;
-    } else {
-      r->next[cell[2 * at + 1]] = (int32_t)i;
-    }
-    cell[2 * at + 1] = (int32_t)i;
-  }
-  *first = heads;
-  return count;
+  return (int)((uint64_t)id * r->scale >> 32);
 }
 
-/* The first lookup of `id` in the cells that its owner filled, or -1. */
-static inline int32_t rank_lookups_find(const rank_lookups *r, int part, int parts, long id)
+/* Counts the lookups of part `part` of `parts` by bucket. */
+static inline void rank_lookups_count(const rank_lookups *r, int part, int parts)
 {
-  const uint32_t mixed = (uint32_t)id * 2654435769u;
-  if ((int)(((uint64_t)mixed * (uint32_t)parts) >> 32) != part)
-    return -2; /* another part's row */
-  const int32_t *cell = r->cell + (long)part * 2 * r->cells;
-  const uint32_t mask = (uint32_t)(r->cells - 1);
-  uint32_t at = ((mixed ^ (mixed >> 15)) * 2246822519u >> 7) & mask;
-  while (cell[2 * at] >= 0 && r->ids[cell[2 * at]] != id)
-    at = (at + 1) & mask;
-  return cell[2 * at];
+  int32_t *count = r->count + (long)part * r->buckets;
+  memset(count, 0, sizeof(int32_t) * (size_t)r->buckets);
+  for (long i = r->n * part / parts; i < r->n * (part + 1) / parts; i++)
+    count[rank_lookups_bucket(r, r->ids[i])]++;
+}
+
+/* Deals them, once all parts are counted: behind those of earlier parts in the same bucket. */
+static inline void rank_lookups_deal(const rank_lookups *r, int part, int parts)
+{
+  int32_t to[RANK_MOST_BUCKETS], sum = 0;
+  for (int b = 0; b < r->buckets; b++) {
+    if (part == 0)
+      r->start[b] = sum;
+    for (int p = 0; p < parts; p++) {
+      if (p == part)
+        to[b] = sum;
+      sum += r->count[(long)p * r->buckets + b];
+    }
+  }
+  if (part == 0)
+    r->start[r->buckets] = sum;
+  for (long i = r->n * part / parts; i < r->n * (part + 1) / parts; i++)
+    r->dealt[to[rank_lookups_bucket(r, r->ids[i])]++] = (rank_lookup){r->ids[i], (int32_t)i};
+}
+
+/* Chains the lookups of a bucket by id, in the order of first occurrence. */
+static inline rank_chains rank_lookups_chain(const rank_lookups *r, int bucket, int part)
+{
+  const long from = r->start[bucket], n = r->start[bucket + 1] - from;
+  rank_lookup *cell = r->cell + (long)part * r->cells, *first = r->first + from;
+  uint32_t cells = 16, count = 0;
+  while (cells < 2 * n)
+    cells *= 2;
+  memset(cell, -1, sizeof *cell * cells);
+  for (long k = 0; k < n; k++) {
+    const rank_lookup x = r->dealt[from + k];
+    uint32_t at = ((uint32_t)x.id * 2654435769u >> 7) & (cells - 1);
+    while (cell[at].id >= 0 && cell[at].id != x.id)
+      at = (at + 1) & (cells - 1);
+    if (cell[at].id < 0)
+      first[count++] = x;
+    else
+      r->next[cell[at].at] = x.at;
+    cell[at] = x;
+    r->next[x.at] = -1;
+  }
+  r->chains[bucket] = (int32_t)count;
+  return (rank_chains){first, count};
+}
+
+/* Where all rows are updated: the first lookup of each, or -1. rank_lookups_clear comes first. */
+static inline void rank_lookups_whole(rank_lookups *r, char *work, size_t *used)
+{
+  r->of_row = rank_carve(work, used, sizeof(int32_t) * (size_t)r->rows);
+}
+
+static inline void rank_lookups_clear(const rank_lookups *r, int part, int parts)
+{
+  for (long id = r->rows * part / parts; id < r->rows * (part + 1) / parts; id++)
+    r->of_row[id] = -1;
+}
+
+static inline void rank_lookups_point(const rank_lookups *r, rank_chains c)
+{
+  for (long k = 0; k < c.count; k++)
+    r->of_row[c.first[k].id] = c.first[k].at;
+}
+
+/* A bucket as it was chained. */
+static inline rank_chains rank_lookups_chained(const rank_lookups *r, int bucket)
+{
+  return (rank_chains){r->first + r->start[bucket], r->chains[bucket]};
 }
 
 /* g = the sum of a chain's gradient rows. */
@@ -127,20 +192,27 @@ RANK_INLINE void rank_lookups_sum(
 }
 
 /* norm[first of each chain] = the squared norm of its sum, 0 elsewhere in these chains. */
-static inline void rank_lookups_norms(const rank_lookups *r, const int32_t *first, long count)
+static inline void rank_lookups_norms(const rank_lookups *r, rank_chains c)
 {
-  for (long k = 0; k < count; k++) {
+  for (long k = 0; k < c.count; k++) {
     double square = 0;
     for (long j = 0; j < r->width; j++) {
       rank_real g = 0;
-      for (int32_t i = first[k]; i >= 0; i = r->next[i]) {
+      for (int32_t i = c.first[k].at; i >= 0; i = r->next[i]) {
         g += r->d[i * r->width + j];
         r->norm[i] = 0;
       }
       square += (double)g * (double)g;
     }
-    r->norm[first[k]] = square;
+    r->norm[c.first[k].at] = square;
   }
+}
+
+/* `count` numbers that will be written soon, into the cache. */
+RANK_INLINE void rank_soon(const rank_real *p, long count)
+{
+  for (long i = 0; i < count; i += 64 / (long)sizeof *p)
+    __builtin_prefetch(p + i, 1);
 }
 
 /* slots[0] += slots[1] + ... for numbers [from, to) of slots that are `stride` numbers apart. */

@@ -1,4 +1,5 @@
-/* safetensors.c: reading and writing; see safetensors.h. Parsing the header is safetensors_header.c. */
+/* safetensors.c: reading; see safetensors.h. Parsing the header is safetensors_header.c, writing
+ * safetensors_write.c. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -19,9 +20,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { CHUNK = 1 << 16, ALIGN_HEADER = 64 };
-
-static const char *const dtype_names[] = {"F64", "F32", "I64", "I32"};
+enum { CHUNK = 1 << 16 };
 
 /* --- reading --- */
 
@@ -144,12 +143,19 @@ const char *st_meta(const st_file *f, const char *key)
 typedef struct sink { /* where a tensor's elements go */
   rank_real *reals;
   int64_t *ints;
+  long row, stride; /* not 0: rows of reals that are apart */
 } sink;
+
+static rank_real *real_at(const sink *s, int64_t i)
+{
+  return s->reals + (s->row > 0 ? i / s->row * s->stride + i % s->row : i);
+}
 
 static int put_real(const sink *s, int64_t i, double x)
 {
-  s->reals[i] = (rank_real)x;
-  return isfinite(x) ? isfinite(s->reals[i]) : 1;
+  rank_real *to = real_at(s, i);
+  *to = (rank_real)x;
+  return isfinite(x) ? isfinite(*to) : 1;
 }
 
 static int put_number(const sink *s, int64_t i, double x)
@@ -167,7 +173,7 @@ static int put_number(const sink *s, int64_t i, double x)
 static int put_int(const sink *s, int64_t i, int64_t x)
 {
   if (s->reals != NULL) {
-    s->reals[i] = (rank_real)x;
+    *real_at(s, i) = (rank_real)x;
   } else {
     s->ints[i] = x;
   }
@@ -199,7 +205,7 @@ static int put_element(st_dtype dtype, const char *bytes, const sink *s, int64_t
   return 0;
 }
 
-static size_t dtype_size(st_dtype d)
+size_t st_dtype_size(st_dtype d)
 {
   return d == ST_F64 || d == ST_I64 ? 8 : 4;
 }
@@ -234,7 +240,7 @@ static int read_tensor(const st_file *f, const st_tensor *t, const sink *s, rank
   if (!failed) {
     XXH64_reset(hash, 0);
   }
-  size_t size = dtype_size(t->dtype);
+  size_t size = st_dtype_size(t->dtype);
   for (uint64_t at = 0; at < t->bytes && !failed; at += CHUNK) {
     size_t n = t->bytes - at < CHUNK ? (size_t)(t->bytes - at) : CHUNK;
     failed = read_at(f, chunk, n, t->at + at, e);
@@ -278,6 +284,12 @@ int st_read_reals(const st_file *f, const st_tensor *t, rank_real *out, rank_err
   return read_tensor(f, t, &(sink){.reals = out}, e);
 }
 
+int st_read_rows(
+  const st_file *f, const st_tensor *t, rank_real *out, long row, long stride, rank_error *e)
+{
+  return read_tensor(f, t, &(sink){.reals = out, .row = row, .stride = stride}, e);
+}
+
 int st_read_doubles(const st_file *f, const st_tensor *t, double *out, rank_error *e)
 {
   return read_straight(f, t, out, e);
@@ -319,105 +331,4 @@ const char *st_shape_text(const int64_t *shape, int n, char *text, size_t room)
     snprintf(text + at, room - at, "]");
   }
   return text;
-}
-
-/* --- writing --- */
-
-static uint64_t entry_bytes(const st_entry *t)
-{
-  uint64_t n = dtype_size(t->dtype);
-  for (int i = 0; i < t->nshape; i++) {
-    n *= (uint64_t)t->shape[i];
-  }
-  return n;
-}
-
-static void print_metadata(
-  FILE *out, const st_entry *entries, int nentries, const st_pair *pairs, int npairs)
-{
-  const char *comma = "";
-  fputs("{\"__metadata__\":{", out);
-  for (int i = 0; i < npairs; i++, comma = ",") {
-    fputs(comma, out);
-    rank_json_string(out, pairs[i].key);
-    fputc(':', out);
-    rank_json_string(out, pairs[i].value);
-  }
-  for (int i = 0; i < nentries; i++, comma = ",") {
-    char key[512];
-    snprintf(key, sizeof key, "sum.%s", entries[i].name);
-    fputs(comma, out);
-    rank_json_string(out, key);
-    fprintf(out, ":\"%016llx\"",
-      (unsigned long long)XXH64(entries[i].data, (size_t)entry_bytes(&entries[i]), 0));
-  }
-  fputc('}', out);
-}
-
-/* malloc'd text, padded so that the tensors start at a multiple of ALIGN_HEADER bytes. */
-static char *make_header(
-  const st_entry *entries, int nentries, const st_pair *pairs, int npairs, size_t *length)
-{
-  char *text = NULL;
-  FILE *out = open_memstream(&text, length);
-  if (out == NULL) {
-    return NULL;
-  }
-  print_metadata(out, entries, nentries, pairs, npairs);
-  uint64_t at = 0;
-  for (int i = 0; i < nentries; i++) {
-    const st_entry *t = &entries[i];
-    fputc(',', out);
-    rank_json_string(out, t->name);
-    fprintf(out, ":{\"dtype\":\"%s\",\"shape\":[", dtype_names[t->dtype]);
-    for (int k = 0; k < t->nshape; k++) {
-      fprintf(out, "%s%lld", k ? "," : "", (long long)t->shape[k]);
-    }
-    uint64_t end = at + entry_bytes(t);
-    fprintf(
-      out, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)end);
-    at = end;
-  }
-  fputc('}', out);
-  fflush(out);
-  for (size_t n = *length; (8 + n) % ALIGN_HEADER != 0; n++) {
-    fputc(' ', out);
-  }
-  if (fclose(out) != 0) {
-    free(text);
-    return NULL;
-  }
-  return text;
-}
-
-int st_write(const char *path, const st_entry *entries, int nentries, const st_pair *pairs,
-  int npairs, rank_error *e)
-{
-  rank_file f;
-  size_t n = 0;
-  char *header = make_header(entries, nentries, pairs, npairs, &n);
-  if (header == NULL) {
-    return rank_fail(e, "%s: out of memory", path);
-  }
-  if (rank_file_create(&f, path, e) != 0) {
-    free(header);
-    return -1;
-  }
-  unsigned char prefix[8];
-  for (int i = 0; i < 8; i++) {
-    prefix[i] = (unsigned char)((uint64_t)n >> (8 * i));
-  }
-  errno = 0;
-  int failed = fwrite(prefix, 1, 8, f.out) != 8 || fwrite(header, 1, n, f.out) != n;
-  free(header);
-  for (int i = 0; i < nentries && !failed; i++) {
-    size_t bytes = (size_t)entry_bytes(&entries[i]);
-    failed = bytes > 0 && fwrite(entries[i].data, 1, bytes, f.out) != bytes;
-  }
-  if (failed) {
-    rank_fail(e, "%s: cannot write: %s", path, strerror(errno));
-    rank_file_discard(&f);
-    return -1;
-  }
-  return rank_file_commit(&f, e);
 }

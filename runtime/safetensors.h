@@ -59,6 +59,9 @@ const char *st_meta(const st_file *f, const char *key);       /* NULL: not there
 /* The whole tensor as numbers of the wanted kind, t->count of them; from any of the four dtypes. Whole
  * numbers must be whole, and reals in range. */
 int st_read_reals(const st_file *f, const st_tensor *t, rank_real *out, rank_error *e);
+/* The same to rows of `row` numbers that are `stride` numbers apart. */
+int st_read_rows(
+  const st_file *f, const st_tensor *t, rank_real *out, long row, long stride, rank_error *e);
 /* A tensor of F64, every bit. */
 int st_read_doubles(const st_file *f, const st_tensor *t, double *out, rank_error *e);
 int st_read_ints(const st_file *f, const st_tensor *t, int64_t *out, rank_error *e);
@@ -77,6 +80,7 @@ typedef struct st_entry { /* what to write */
   int nshape;
   int64_t shape[ST_MAX_RANK];
   const void *data;
+  long row, stride; /* not 0: reals in rows of so many numbers, so many numbers apart */
 } st_entry;
 
 /* Atomic: the path holds either what it held before, or the whole new file. */

@@ -9,4 +9,6 @@
 int st_header_parse(
   st_file *f, const char *json, size_t n, uint64_t data_at, uint64_t size, rank_error *e);
 
+size_t st_dtype_size(st_dtype d); /* bytes of an element */
+
 #endif

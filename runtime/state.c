@@ -19,22 +19,25 @@
 
 enum { ALIGN = 64, SLACK = 64, HUGE_PAGE = 2 << 20 };
 
-/* Bytes of one array like parameter p, with room for vector loads past its end. 0: too many. */
-static size_t array_bytes(const rank_model *m, const long *rows, int p)
+/* Bytes of `copies` arrays like parameter p, with room for vector loads past their end. 0: too many. */
+static size_t array_bytes(const rank_model *m, const long *rows, int p, int copies)
 {
-  size_t n;
+  size_t n, all;
   if (__builtin_mul_overflow((size_t)rows[p], (size_t)m->params[p].width, &n) ||
-      n > SIZE_MAX / 4 / sizeof(rank_real)) {
+      __builtin_mul_overflow(n, (size_t)copies, &all) || all > SIZE_MAX / 4 / sizeof(rank_real)) {
     return 0;
   }
-  return (n * sizeof(rank_real) + SLACK + ALIGN - 1) / ALIGN * ALIGN;
+  if (m->params[p].table) {
+    return (all * sizeof(rank_real) + SLACK + ALIGN - 1) / ALIGN * ALIGN;
+  }
+  return (n * sizeof(rank_real) + SLACK + ALIGN - 1) / ALIGN * ALIGN * (size_t)copies;
 }
 
-static size_t dense_bytes(const rank_model *m, const long *rows)
+static size_t dense_bytes(const rank_model *m, const long *rows, int copies)
 {
   size_t sum = 0;
   for (int p = 0; p < m->nparams; p++) {
-    sum += m->params[p].table ? 0 : array_bytes(m, rows, p);
+    sum += m->params[p].table ? 0 : array_bytes(m, rows, p, copies);
   }
   return sum;
 }
@@ -51,14 +54,14 @@ static void *map_memory(size_t bytes)
   return p;
 }
 
-/* One set of arrays: array[p] for every parameter p. */
-static int map_arrays(const rank_model *m, const long *rows, rank_real **array)
+/* array[p]: `copies` arrays for every parameter p. */
+static int map_arrays(const rank_model *m, const long *rows, int copies, rank_real **array)
 {
-  size_t dense = dense_bytes(m, rows);
+  size_t dense = dense_bytes(m, rows, copies);
   char *at = dense > 0 ? map_memory(dense) : NULL;
   int failed = dense > 0 && at == NULL;
   for (int p = 0; p < m->nparams && !failed; p++) {
-    size_t bytes = array_bytes(m, rows, p);
+    size_t bytes = array_bytes(m, rows, p, copies);
     if (m->params[p].table) {
       array[p] = bytes > 0 ? map_memory(bytes) : NULL;
       failed = array[p] == NULL;
@@ -70,7 +73,7 @@ static int map_arrays(const rank_model *m, const long *rows, rank_real **array)
   return failed ? -1 : 0;
 }
 
-static void unmap_arrays(const rank_model *m, const long *rows, rank_real *const *array)
+static void unmap_arrays(const rank_model *m, const long *rows, int copies, rank_real *const *array)
 {
   int dense = 0;
   for (int p = 0; p < m->nparams; p++) {
@@ -78,19 +81,28 @@ static void unmap_arrays(const rank_model *m, const long *rows, rank_real *const
       continue;
     }
     if (m->params[p].table) {
-      munmap(array[p], array_bytes(m, rows, p));
+      munmap(array[p], array_bytes(m, rows, p, copies));
     } else if (!dense) { /* the first one is where their mapping starts */
-      munmap(array[p], dense_bytes(m, rows));
+      munmap(array[p], dense_bytes(m, rows, copies));
       dense = 1;
     }
   }
 }
 
-/* State k of every parameter. */
-static void state_arrays(const rank_state *s, const rank_model *m, int k, rank_real **array)
+long rank_state_stride(const rank_model *m, int param)
+{
+  return m->params[param].table && m->nstates > 1 ? m->params[param].width * m->nstates : 0;
+}
+
+/* Where every state of every parameter stands in what was mapped for it. */
+static void place_states(rank_state *s, const rank_model *m, rank_real *const *array)
 {
   for (int p = 0; p < m->nparams; p++) {
-    array[p] = s->state[p][k];
+    size_t step = m->params[p].table ? (size_t)m->params[p].width
+                                     : array_bytes(m, s->rows, p, 1) / sizeof(rank_real);
+    for (int k = 0; k < m->nstates && array[p] != NULL; k++) {
+      s->state[p][k] = array[p] + (size_t)k * step;
+    }
   }
 }
 
@@ -106,14 +118,11 @@ int rank_state_new(
   int failed = s->param == NULL || s->rows == NULL || array == NULL || (training && !s->state);
   if (!failed) {
     memcpy(s->rows, rows, (size_t)m->nparams * sizeof *rows);
-    failed = map_arrays(m, rows, s->param);
+    failed = map_arrays(m, rows, 1, s->param);
   }
-  for (int k = 0; training && k < m->nstates && !failed; k++) {
-    memset(array, 0, n * sizeof *array);
-    failed = map_arrays(m, rows, array);
-    for (int p = 0; p < m->nparams; p++) {
-      s->state[p][k] = array[p];
-    }
+  if (training && m->nstates > 0 && !failed) {
+    failed = map_arrays(m, rows, m->nstates, array);
+    place_states(s, m, array);
   }
   free(array);
   if (failed) {
@@ -126,12 +135,14 @@ int rank_state_new(
 void rank_state_free(rank_state *s, const rank_model *m)
 {
   rank_real **array = calloc((size_t)m->nparams + 1, sizeof *array);
-  for (int k = 0; s->state != NULL && array != NULL && k < m->nstates; k++) {
-    state_arrays(s, m, k, array);
-    unmap_arrays(m, s->rows, array);
+  if (s->state != NULL && array != NULL && m->nstates > 0) {
+    for (int p = 0; p < m->nparams; p++) {
+      array[p] = s->state[p][0];
+    }
+    unmap_arrays(m, s->rows, m->nstates, array);
   }
   if (s->param != NULL && s->rows != NULL) {
-    unmap_arrays(m, s->rows, s->param);
+    unmap_arrays(m, s->rows, 1, s->param);
   }
   free(array);
   free(s->param);
@@ -150,7 +161,12 @@ void rank_state_copy(rank_state *to, const rank_state *from, const rank_model *m
   for (int p = 0; p < m->nparams; p++) {
     size_t bytes = rank_param_count(m, from, p) * sizeof(rank_real);
     memcpy(to->param[p], from->param[p], bytes);
-    for (int k = 0; to->state != NULL && from->state != NULL && k < m->nstates; k++) {
+    int pieces = to->state == NULL || from->state == NULL ? 0 : m->nstates;
+    if (pieces > 0 && rank_state_stride(m, p) > 0) { /* all states are one */
+      bytes *= (size_t)pieces;
+      pieces = 1;
+    }
+    for (int k = 0; k < pieces; k++) {
       memcpy(to->state[p][k], from->state[p][k], bytes);
     }
   }
@@ -271,8 +287,12 @@ static void fill(rank_real *w, size_t n, rank_real x)
 void rank_state_reset(rank_state *s, const rank_model *m)
 {
   for (int p = 0; s->state != NULL && p < m->nparams; p++) {
-    for (int k = 0; k < m->nstates; k++) {
-      fill(s->state[p][k], rank_param_count(m, s, p), (rank_real)m->state_init[k]);
+    long stride = rank_state_stride(m, p), rows = stride > 0 ? s->rows[p] : 1;
+    size_t n = rank_param_count(m, s, p) / (size_t)(rows > 0 ? rows : 1);
+    for (long r = 0; r < rows; r++) { /* row by row: memory is touched once, in order */
+      for (int k = 0; k < m->nstates; k++) {
+        fill(s->state[p][k] + r * stride, n, (rank_real)m->state_init[k]);
+      }
     }
   }
 }

@@ -225,7 +225,10 @@ static int read_states(
   for (int i = 0; i < wanted; i++) { /* some but not all: the missing one is named */
     int p = i / m->nstates, k = i % m->nstates;
     const st_tensor *t = find_param(w, m, p, k, best, s->rows[p], e);
-    if (t == NULL || st_read_reals(&w->file, t, s->state[p][k], e) != 0) {
+    long stride = rank_state_stride(m, p);
+    if (t == NULL ||
+        (stride > 0 ? st_read_rows(&w->file, t, s->state[p][k], m->params[p].width, stride, e)
+                    : st_read_reals(&w->file, t, s->state[p][k], e)) != 0) {
       return -1;
     }
   }
@@ -298,6 +301,8 @@ static void add_tensors(writer *w, const rank_state *s, int best)
       t->dtype = ST_REAL;
       t->nshape = param_shape(w->m, p, s->rows[p], t->shape);
       t->data = k < 0 ? s->param[p] : s->state[p][k];
+      t->stride = k < 0 ? 0 : rank_state_stride(w->m, p);
+      t->row = t->stride > 0 ? w->m->params[p].width : 0;
     }
   }
 }

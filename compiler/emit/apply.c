@@ -1,7 +1,6 @@
-/* apply.c: gradients reach the parameters: loops over every dense parameter and over the rows of tables.
+/* apply.c: gradients reach the parameters: loops over every dense parameter; rows of tables are rows.c.
  *
- * Dense gradients are elements of the sums; a table's stand in its lookups, which are chained by id
- * first, each part of the team its own ids, so that a row is updated once and by one thread. */
+ * Dense gradients are elements of the sums, finished when all samples have met. */
 
 #include "writer.h"
 
@@ -21,7 +20,7 @@ static int param_loops(Emit *e, Env *env, const Param *q, const char *pragma, St
   return q->type.n;
 }
 
-static Str update_call(Emit *e, Str at)
+Str update_call(Emit *e, Str at)
 {
   const Optimizer *o = &e->g->train.optimizer;
   Buf b = {.arena = e->arena};
@@ -33,20 +32,19 @@ static Str update_call(Emit *e, Str at)
 }
 
 /* The weight of the penalty, when there is one. */
-static Str l2_argument(Emit *e)
+Str l2_argument(Emit *e)
 {
   const Optimizer *o = &e->g->train.optimizer;
   return o->l2 > 0 ? put_text(e, ", %.*s", STR_ARG(number_c(e, o->l2))) : (Str){0};
 }
 
-static void param_pointers(Emit *e, int param, const char *offset)
+static void param_pointers(Emit *e, int param)
 {
   Str name = e->param_name[param];
-  put_line(
-    e, "rank_real *restrict %.*s = step->%.*s%s;", STR_ARG(e->own_name), STR_ARG(name), offset);
+  put_line(e, "rank_real *restrict %.*s = step->%.*s;", STR_ARG(e->own_name), STR_ARG(name));
   for (int k = 0; k < e->g->train.optimizer.nstates; k++) {
-    put_line(e, "rank_real *restrict %.*s = step->state->state[%d][%d]%s;",
-      STR_ARG(e->state_name[k]), param, k, offset);
+    put_line(e, "rank_real *restrict %.*s = step->state->state[%d][%d];", STR_ARG(e->state_name[k]),
+      param, k);
   }
 }
 
@@ -66,7 +64,7 @@ static void update_dense(Emit *e, const Grad *grad)
     put_line(e, "rank_real *restrict %.*s = step->%.*s;", STR_ARG(e->own_name),
       STR_ARG(e->param_name[grad->param]));
   } else {
-    param_pointers(e, grad->param, "");
+    param_pointers(e, grad->param);
   }
   Env env = no_sample(e);
   Str at;
@@ -89,99 +87,6 @@ static void update_dense(Emit *e, const Grad *grad)
   for (int i = 0; i < loops; i++) {
     put_close(e, "}");
   }
-  put_close(e, "}");
-}
-
-static bool whole_tables(const Optimizer *o)
-{
-  return o->dense_tables || (o->l2 > 0 && o->l2_dense);
-}
-
-static void row_update(Emit *e, long width, bool touched_only)
-{
-  put_line(e, "#pragma omp simd");
-  put_open(e, "for (int i = 0; i < %ld; i++) {", width);
-  put_line(e, "%.*s, g[i]%.*s, &step->hyper);", STR_ARG(update_call(e, S("i"))),
-    STR_ARG(touched_only ? S(", l2") : l2_argument(e)));
-  put_close(e, "}");
-}
-
-/* The first table that is looked up by the same ids, place by place: they are grouped once. */
-int lookups_leader(const Emit *e, int param)
-{
-  const Node *own = NULL;
-  for (int i = 0; i < e->g->grads.n; i++) {
-    own = e->g->grads.data[i].param == param ? e->g->grads.data[i].node : own;
-  }
-  for (int i = 0; i < e->g->grads.n; i++) {
-    const Node *n = e->g->grads.data[i].node;
-    bool same = n->op == OP_SCATTER && n->nin == own->nin;
-    for (int k = 0; k < n->nin && same; k += 2) {
-      same = n->in[k] == own->in[k];
-    }
-    if (same) {
-      return e->g->grads.data[i].param;
-    }
-  }
-  return param;
-}
-
-/* The rows that will be wanted a few turns later, into the cache. */
-static void prefetch_rows(Emit *e, const Grad *grad, int leader, long width)
-{
-  enum { AHEAD = 8, LINE = 16 };
-  Str name = e->param_name[grad->param];
-  put_open(e, "if (k + %d < count_%d) {", AHEAD, leader);
-  put_line(e, "const int32_t soon = first_%d[k + %d];", leader, AHEAD);
-  put_line(e, "const long row = (long)rows->ids[soon] * %ld;", width);
-  put_open(e, "for (int i = 0; i < %ld; i += %d) {", width, LINE);
-  put_line(e, "__builtin_prefetch(step->%.*s + row + i, 1);", STR_ARG(name));
-  for (int k = 0; k < e->g->train.optimizer.nstates; k++) {
-    put_line(e, "__builtin_prefetch(step->state->state[%d][%d] + row + i, 1);", grad->param, k);
-  }
-  put_line(e, "__builtin_prefetch(rows->d + soon * %ld + i);", width);
-  put_close(e, "}");
-  put_close(e, "}");
-}
-
-static void update_table(Emit *e, const Grad *grad)
-{
-  int leader = lookups_leader(e, grad->param);
-  const Optimizer *o = &e->g->train.optimizer;
-  const Param *q = &e->g->params.data[grad->param];
-  long width = plan_layout(e->g, q->type, false).width;
-  Str name = e->param_name[grad->param];
-  put_open(e, "{");
-  put_line(e, "const rank_lookups *rows = &step->%.*s_rows;", STR_ARG(name));
-  put_line(e, "rank_real g[%ld];", width);
-  Str offset = put_text(e, " + id * %ld", width);
-  if (whole_tables(o)) {
-    put_line(e, "/* %.*s: every row moves, with a gradient or without */", STR_ARG(q->name));
-    put_open(e, "for (long id = 0; id < step->state->rows[%d]; id++) {", grad->param);
-    put_line(e, "const int32_t at = rank_lookups_find(rows, part, parts, id);");
-    if (o->l2 > 0 && !o->l2_dense) {
-      put_line(e, "const rank_real l2 = at >= 0 ? %.*s : 0;", STR_ARG(number_c(e, o->l2)));
-    }
-    put_open(e, "if (at == -2) {");
-    put_line(e, "continue;");
-    put_close(e, "}");
-    put_open(e, "if (at >= 0) {");
-    put_line(e, "rank_lookups_sum(rows, at, %ld, g);", width);
-    e->indent--;
-    put_open(e, "} else {");
-    put_line(e, "memset(g, 0, sizeof g);");
-    put_close(e, "}");
-  } else {
-    put_line(e, "/* %.*s: the rows that were looked up */", STR_ARG(q->name));
-    put_open(e, "for (long k = 0; k < count_%d; k++) {", leader);
-    prefetch_rows(e, grad, leader, width);
-    put_line(e, "const int32_t at = first_%d[k];", leader);
-    put_line(e, "const long id = rows->ids[at];");
-    put_line(e, "rank_lookups_sum(rows, at, %ld, g);", width);
-  }
-  param_pointers(e, grad->param, offset.s);
-  row_update(e, width, whole_tables(o) && o->l2 > 0 && !o->l2_dense);
-  put_close(e, "}");
   put_close(e, "}");
 }
 
@@ -222,27 +127,6 @@ static void clip_function(Emit *e)
   function_end(e, outer, "static void clip(struct train_step *step)", -1);
 }
 
-/* Every table's lookups chained by id: this part's own ids. */
-static void group_lookups(Emit *e, const Grad *grad)
-{
-  const Optimizer *o = &e->g->train.optimizer;
-  int leader = lookups_leader(e, grad->param);
-  Str name = e->param_name[grad->param];
-  if (leader == grad->param) {
-    put_line(e, "const int32_t *first_%d;", leader);
-    put_line(e,
-      "const long count_%d = rank_lookups_group(&step->%.*s_rows, part, parts, &first_%d);", leader,
-      STR_ARG(name), leader);
-    if (whole_tables(o)) {
-      put_line(e, "(void)count_%d;", leader);
-    }
-  }
-  if (o->clip_norm > 0) {
-    put_line(e, "rank_lookups_norms(&step->%.*s_rows, first_%d, count_%d);", STR_ARG(name), leader,
-      leader);
-  }
-}
-
 void update_function(Emit *e)
 {
   const Optimizer *o = &e->g->train.optimizer;
@@ -251,20 +135,15 @@ void update_function(Emit *e)
   }
   Buf *outer = e->out;
   function_begin(e);
-  for (int i = 0; i < e->g->grads.n; i++) {
-    if (e->g->grads.data[i].node->op == OP_SCATTER) {
-      group_lookups(e, &e->g->grads.data[i]);
-    }
-  }
+  tables_group(e);
   if (o->clip_norm > 0) {
     put_line(e, "#pragma omp barrier");
     put_line(e, "#pragma omp single");
     put_line(e, "clip(step);");
   }
+  tables_update(e);
   for (int i = 0; i < e->g->grads.n; i++) {
-    if (e->g->grads.data[i].node->op == OP_SCATTER) {
-      update_table(e, &e->g->grads.data[i]);
-    } else {
+    if (e->g->grads.data[i].node->op != OP_SCATTER) {
       update_dense(e, &e->g->grads.data[i]);
     }
   }

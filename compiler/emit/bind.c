@@ -109,7 +109,11 @@ static void bind_lookups(Emit *e, const Grad *grad)
   }
   int leader = lookups_leader(e, grad->param);
   if (leader == grad->param) {
-    put_line(e, "rank_lookups_carve(%.*s_rows, %ld, threads, work, &used);", STR_ARG(name), width);
+    put_line(e, "rank_lookups_carve(%.*s_rows, s->rows[%d], %ld, threads, work, &used);",
+      STR_ARG(name), grad->param, width);
+    if (whole_tables(&g->train.optimizer)) {
+      put_line(e, "rank_lookups_whole(%.*s_rows, work, &used);", STR_ARG(name));
+    }
   } else {
     put_line(e, "rank_lookups_share(%.*s_rows, %.*s_rows, %ld, work, &used);", STR_ARG(name),
       STR_ARG(e->param_name[leader]), width);

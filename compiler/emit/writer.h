@@ -145,8 +145,16 @@ int dim_index(const Graph *g, int axis); /* of a ragged axis in the model's list
 /* update.c */
 void hyper_struct(Emit *e); /* and the functions that fill it and update one number */
 void update_function(Emit *e);
-int lookups_leader(const Emit *e, int param); /* the table whose grouping of lookups param shares */
 void export_function(Emit *e);
+Str update_call(Emit *e, Str at); /* update(&w[at], states, without the gradient */
+Str l2_argument(Emit *e);         /* the weight of the penalty, when there is one */
+
+/* rows.c */
+int lookups_leader(const Emit *e, int param); /* the table whose grouping of lookups param shares */
+bool whole_tables(const Optimizer *o);        /* every row moves, with a gradient or without */
+void tables_group(Emit *e);
+void tables_update(Emit *e);
+
 /* model.c */
 bool model_trains(const Graph *g);
 void outputs_with_metrics(Graph *g);

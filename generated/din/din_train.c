@@ -783,7 +783,7 @@ static size_t train_bind(
   ads_rows->n += rank_rows(b, 0, 50);
   step->ads_at[1] = ads_rows->n;
   ads_rows->n += b->n;
-  rank_lookups_carve(ads_rows, 32, threads, work, &used);
+  rank_lookups_carve(ads_rows, s->rows[0], 32, threads, work, &used);
   return used + 64;
 }
 
@@ -803,32 +803,29 @@ static void train_update(struct train_step *step, int part, int parts)
   const rank_real *restrict grad_score_0_bias = step->sums->phase_0.grad_score_0_bias;
   const rank_real *restrict grad_score_0_weight = step->totals->grad_score_0_weight;
 
-  const int32_t *first_0;
-  const long count_0 = rank_lookups_group(&step->ads_rows, part, parts, &first_0);
-  {
-    const rank_lookups *rows = &step->ads_rows;
-    rank_real g[32];
-    /* ads: the rows that were looked up */
-    for (long k = 0; k < count_0; k++) {
-      if (k + 8 < count_0) {
-        const int32_t soon = first_0[k + 8];
-        const long row = (long)rows->ids[soon] * 32;
-        for (int i = 0; i < 32; i += 16) {
-          __builtin_prefetch(step->ads + row + i, 1);
-          __builtin_prefetch(step->state->state[0][0] + row + i, 1);
-          __builtin_prefetch(step->state->state[0][1] + row + i, 1);
-          __builtin_prefetch(rows->d + soon * 32 + i);
-        }
-      }
-      const int32_t at = first_0[k];
-      const long id = rows->ids[at];
-      rank_lookups_sum(rows, at, 32, g);
-      rank_real *restrict w = step->ads + id * 32;
-      rank_real *restrict m = step->state->state[0][0] + id * 32;
-      rank_real *restrict v = step->state->state[0][1] + id * 32;
+  rank_lookups_count(&step->ads_rows, part, parts);
+#pragma omp barrier
+  rank_lookups_deal(&step->ads_rows, part, parts);
+#pragma omp barrier
+#pragma omp for schedule(dynamic, 1) nowait
+  for (int b = 0; b < step->ads_rows.buckets; b++) {
+    const rank_chains ids = rank_lookups_chain(&step->ads_rows, b, part);
+    for (long k = 0; k < ids.count; k++) {
+      const rank_lookup x = ids.first[k];
+      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+      rank_soon(step->ads + soon.id * 32L, 32);
+      rank_soon(step->state->state[0][0] + soon.id * 64L, 64);
+      rank_soon(step->ads_rows.d + soon.at * 32L, 32);
+      { /* ads */
+        rank_real g[32];
+        rank_lookups_sum(&step->ads_rows, x.at, 32, g);
+        rank_real *restrict w = step->ads + x.id * 32L;
+        rank_real *restrict m = step->state->state[0][0] + x.id * 64L;
+        rank_real *restrict v = step->state->state[0][1] + x.id * 64L;
 #pragma omp simd
-      for (int i = 0; i < 32; i++) {
-        update(&w[i], &m[i], &v[i], g[i], &step->hyper);
+        for (int i = 0; i < 32; i++) {
+          update(&w[i], &m[i], &v[i], g[i], &step->hyper);
+        }
       }
     }
   }

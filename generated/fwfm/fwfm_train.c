@@ -299,7 +299,7 @@ static size_t train_bind(
   rank_lookups *v_rows = &step->v_rows;
   step->v_at[0] = v_rows->n;
   v_rows->n += b->n * 3;
-  rank_lookups_carve(v_rows, 16, threads, work, &used);
+  rank_lookups_carve(v_rows, s->rows[0], 16, threads, work, &used);
   rank_lookups *w_rows = &step->w_rows;
   step->w_at[0] = w_rows->n;
   w_rows->n += b->n * 3;
@@ -314,59 +314,40 @@ static void train_update(struct train_step *step, int part, int parts)
   const rank_real *restrict grad_k = step->sums->phase_0.grad_k;
   const rank_real *restrict grad_b = step->sums->phase_0.grad_b;
 
-  const int32_t *first_0;
-  const long count_0 = rank_lookups_group(&step->v_rows, part, parts, &first_0);
-  {
-    const rank_lookups *rows = &step->v_rows;
-    rank_real g[16];
-    /* v: the rows that were looked up */
-    for (long k = 0; k < count_0; k++) {
-      if (k + 8 < count_0) {
-        const int32_t soon = first_0[k + 8];
-        const long row = (long)rows->ids[soon] * 16;
-        for (int i = 0; i < 16; i += 16) {
-          __builtin_prefetch(step->v + row + i, 1);
-          __builtin_prefetch(step->state->state[0][0] + row + i, 1);
-          __builtin_prefetch(step->state->state[0][1] + row + i, 1);
-          __builtin_prefetch(rows->d + soon * 16 + i);
+  rank_lookups_count(&step->v_rows, part, parts);
+#pragma omp barrier
+  rank_lookups_deal(&step->v_rows, part, parts);
+#pragma omp barrier
+#pragma omp for schedule(dynamic, 1) nowait
+  for (int b = 0; b < step->v_rows.buckets; b++) {
+    const rank_chains ids = rank_lookups_chain(&step->v_rows, b, part);
+    for (long k = 0; k < ids.count; k++) {
+      const rank_lookup x = ids.first[k];
+      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+      rank_soon(step->v + soon.id * 16L, 16);
+      rank_soon(step->state->state[0][0] + soon.id * 32L, 32);
+      rank_soon(step->v_rows.d + soon.at * 16L, 16);
+      rank_soon(step->w + soon.id, 1);
+      rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
+      rank_soon(step->w_rows.d + soon.at, 1);
+      { /* v */
+        rank_real g[16];
+        rank_lookups_sum(&step->v_rows, x.at, 16, g);
+        rank_real *restrict w_1 = step->v + x.id * 16L;
+        rank_real *restrict m = step->state->state[0][0] + x.id * 32L;
+        rank_real *restrict v_1 = step->state->state[0][1] + x.id * 32L;
+#pragma omp simd
+        for (int i = 0; i < 16; i++) {
+          update(&w_1[i], &m[i], &v_1[i], g[i], &step->hyper);
         }
       }
-      const int32_t at = first_0[k];
-      const long id = rows->ids[at];
-      rank_lookups_sum(rows, at, 16, g);
-      rank_real *restrict w_1 = step->v + id * 16;
-      rank_real *restrict m = step->state->state[0][0] + id * 16;
-      rank_real *restrict v_1 = step->state->state[0][1] + id * 16;
-#pragma omp simd
-      for (int i = 0; i < 16; i++) {
-        update(&w_1[i], &m[i], &v_1[i], g[i], &step->hyper);
-      }
-    }
-  }
-  {
-    const rank_lookups *rows = &step->w_rows;
-    rank_real g[1];
-    /* w: the rows that were looked up */
-    for (long k = 0; k < count_0; k++) {
-      if (k + 8 < count_0) {
-        const int32_t soon = first_0[k + 8];
-        const long row = (long)rows->ids[soon] * 1;
-        for (int i = 0; i < 1; i += 16) {
-          __builtin_prefetch(step->w + row + i, 1);
-          __builtin_prefetch(step->state->state[1][0] + row + i, 1);
-          __builtin_prefetch(step->state->state[1][1] + row + i, 1);
-          __builtin_prefetch(rows->d + soon * 1 + i);
-        }
-      }
-      const int32_t at = first_0[k];
-      const long id = rows->ids[at];
-      rank_lookups_sum(rows, at, 1, g);
-      rank_real *restrict w_1 = step->w + id * 1;
-      rank_real *restrict m = step->state->state[1][0] + id * 1;
-      rank_real *restrict v_1 = step->state->state[1][1] + id * 1;
-#pragma omp simd
-      for (int i = 0; i < 1; i++) {
-        update(&w_1[i], &m[i], &v_1[i], g[i], &step->hyper);
+      { /* w */
+        rank_real g[1];
+        rank_lookups_sum(&step->w_rows, x.at, 1, g);
+        rank_real *restrict w_1 = step->w + x.id;
+        rank_real *restrict m = step->state->state[1][0] + x.id * 2L;
+        rank_real *restrict v_1 = step->state->state[1][1] + x.id * 2L;
+        update(&w_1[0], &m[0], &v_1[0], g[0], &step->hyper);
       }
     }
   }

@@ -219,7 +219,8 @@ static size_t train_bind(
   rank_lookups *leaf_w_rows = &step->leaf_w_rows;
   step->leaf_w_at[0] = leaf_w_rows->n;
   leaf_w_rows->n += rank_rows(b, 0, 200);
-  rank_lookups_carve(leaf_w_rows, 1, threads, work, &used);
+  rank_lookups_carve(leaf_w_rows, s->rows[0], 1, threads, work, &used);
+  rank_lookups_whole(leaf_w_rows, work, &used);
   return used + 64;
 }
 
@@ -229,31 +230,31 @@ static void train_update(struct train_step *step, int part, int parts)
   const rank_real *restrict grad_k = step->sums->phase_0.grad_k;
   const rank_real *restrict grad_b = step->sums->phase_0.grad_b;
 
-  const int32_t *first_0;
-  const long count_0 = rank_lookups_group(&step->leaf_w_rows, part, parts, &first_0);
-  (void)count_0;
-  {
-    const rank_lookups *rows = &step->leaf_w_rows;
+  rank_lookups_count(&step->leaf_w_rows, part, parts);
+  rank_lookups_clear(&step->leaf_w_rows, part, parts);
+#pragma omp barrier
+  rank_lookups_deal(&step->leaf_w_rows, part, parts);
+#pragma omp barrier
+#pragma omp for schedule(dynamic, 1) nowait
+  for (int b = 0; b < step->leaf_w_rows.buckets; b++) {
+    const rank_chains ids = rank_lookups_chain(&step->leaf_w_rows, b, part);
+    rank_lookups_point(&step->leaf_w_rows, ids);
+  }
+#pragma omp barrier
+  /* leaf_w: every row moves, with a gradient or without */
+#pragma omp for nowait
+  for (long id = 0; id < step->leaf_w_rows.rows; id++) {
+    const int32_t at = step->leaf_w_rows.of_row[id];
     rank_real g[1];
-    /* leaf_w: every row moves, with a gradient or without */
-    for (long id = 0; id < step->state->rows[0]; id++) {
-      const int32_t at = rank_lookups_find(rows, part, parts, id);
-      if (at == -2) {
-        continue;
-      }
-      if (at >= 0) {
-        rank_lookups_sum(rows, at, 1, g);
-      } else {
-        memset(g, 0, sizeof g);
-      }
-      rank_real *restrict w = step->leaf_w + id * 1;
-      rank_real *restrict m = step->state->state[0][0] + id * 1;
-      rank_real *restrict v = step->state->state[0][1] + id * 1;
-#pragma omp simd
-      for (int i = 0; i < 1; i++) {
-        update(&w[i], &m[i], &v[i], g[i], 0.0001f, &step->hyper);
-      }
+    if (at >= 0) {
+      rank_lookups_sum(&step->leaf_w_rows, at, 1, g);
+    } else {
+      memset(g, 0, sizeof g);
     }
+    rank_real *restrict w = step->leaf_w + id;
+    rank_real *restrict m = step->state->state[0][0] + id * 2L;
+    rank_real *restrict v = step->state->state[0][1] + id * 2L;
+    update(&w[0], &m[0], &v[0], g[0], 0.0001f, &step->hyper);
   }
   /* k */
   {

@@ -210,7 +210,7 @@ static size_t train_bind(
   rank_lookups *w_rows = &step->w_rows;
   step->w_at[0] = w_rows->n;
   w_rows->n += b->n * 3;
-  rank_lookups_carve(w_rows, 1, threads, work, &used);
+  rank_lookups_carve(w_rows, s->rows[0], 1, threads, work, &used);
   return used + 64;
 }
 
@@ -220,32 +220,26 @@ static void train_update(struct train_step *step, int part, int parts)
   const rank_real *restrict grad_k = step->sums->phase_0.grad_k;
   const rank_real *restrict grad_b = step->sums->phase_0.grad_b;
 
-  const int32_t *first_0;
-  const long count_0 = rank_lookups_group(&step->w_rows, part, parts, &first_0);
-  {
-    const rank_lookups *rows = &step->w_rows;
-    rank_real g[1];
-    /* w: the rows that were looked up */
-    for (long k = 0; k < count_0; k++) {
-      if (k + 8 < count_0) {
-        const int32_t soon = first_0[k + 8];
-        const long row = (long)rows->ids[soon] * 1;
-        for (int i = 0; i < 1; i += 16) {
-          __builtin_prefetch(step->w + row + i, 1);
-          __builtin_prefetch(step->state->state[0][0] + row + i, 1);
-          __builtin_prefetch(step->state->state[0][1] + row + i, 1);
-          __builtin_prefetch(rows->d + soon * 1 + i);
-        }
-      }
-      const int32_t at = first_0[k];
-      const long id = rows->ids[at];
-      rank_lookups_sum(rows, at, 1, g);
-      rank_real *restrict w_1 = step->w + id * 1;
-      rank_real *restrict z = step->state->state[0][0] + id * 1;
-      rank_real *restrict n_0 = step->state->state[0][1] + id * 1;
-#pragma omp simd
-      for (int i = 0; i < 1; i++) {
-        update(&w_1[i], &z[i], &n_0[i], g[i], &step->hyper);
+  rank_lookups_count(&step->w_rows, part, parts);
+#pragma omp barrier
+  rank_lookups_deal(&step->w_rows, part, parts);
+#pragma omp barrier
+#pragma omp for schedule(dynamic, 1) nowait
+  for (int b = 0; b < step->w_rows.buckets; b++) {
+    const rank_chains ids = rank_lookups_chain(&step->w_rows, b, part);
+    for (long k = 0; k < ids.count; k++) {
+      const rank_lookup x = ids.first[k];
+      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+      rank_soon(step->w + soon.id, 1);
+      rank_soon(step->state->state[0][0] + soon.id * 2L, 2);
+      rank_soon(step->w_rows.d + soon.at, 1);
+      { /* w */
+        rank_real g[1];
+        rank_lookups_sum(&step->w_rows, x.at, 1, g);
+        rank_real *restrict w_1 = step->w + x.id;
+        rank_real *restrict z = step->state->state[0][0] + x.id * 2L;
+        rank_real *restrict n_0 = step->state->state[0][1] + x.id * 2L;
+        update(&w_1[0], &z[0], &n_0[0], g[0], &step->hyper);
       }
     }
   }

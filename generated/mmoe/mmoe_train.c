@@ -718,7 +718,7 @@ static size_t train_bind(
   rank_lookups *emb_rows = &step->emb_rows;
   step->emb_at[0] = emb_rows->n;
   emb_rows->n += b->n * 3;
-  rank_lookups_carve(emb_rows, 8, threads, work, &used);
+  rank_lookups_carve(emb_rows, s->rows[0], 8, threads, work, &used);
   return used + 64;
 }
 
@@ -743,32 +743,29 @@ static void train_update(struct train_step *step, int part, int parts)
   const rank_real *restrict grad_expert_0_bias = step->sums->phase_0.grad_expert_0_bias;
   const rank_real *restrict grad_expert_0_weight = step->sums->phase_0.grad_expert_0_weight;
 
-  const int32_t *first_0;
-  const long count_0 = rank_lookups_group(&step->emb_rows, part, parts, &first_0);
-  {
-    const rank_lookups *rows = &step->emb_rows;
-    rank_real g[8];
-    /* emb: the rows that were looked up */
-    for (long k = 0; k < count_0; k++) {
-      if (k + 8 < count_0) {
-        const int32_t soon = first_0[k + 8];
-        const long row = (long)rows->ids[soon] * 8;
-        for (int i = 0; i < 8; i += 16) {
-          __builtin_prefetch(step->emb + row + i, 1);
-          __builtin_prefetch(step->state->state[0][0] + row + i, 1);
-          __builtin_prefetch(step->state->state[0][1] + row + i, 1);
-          __builtin_prefetch(rows->d + soon * 8 + i);
-        }
-      }
-      const int32_t at = first_0[k];
-      const long id = rows->ids[at];
-      rank_lookups_sum(rows, at, 8, g);
-      rank_real *restrict w = step->emb + id * 8;
-      rank_real *restrict m = step->state->state[0][0] + id * 8;
-      rank_real *restrict v = step->state->state[0][1] + id * 8;
+  rank_lookups_count(&step->emb_rows, part, parts);
+#pragma omp barrier
+  rank_lookups_deal(&step->emb_rows, part, parts);
+#pragma omp barrier
+#pragma omp for schedule(dynamic, 1) nowait
+  for (int b = 0; b < step->emb_rows.buckets; b++) {
+    const rank_chains ids = rank_lookups_chain(&step->emb_rows, b, part);
+    for (long k = 0; k < ids.count; k++) {
+      const rank_lookup x = ids.first[k];
+      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+      rank_soon(step->emb + soon.id * 8L, 8);
+      rank_soon(step->state->state[0][0] + soon.id * 16L, 16);
+      rank_soon(step->emb_rows.d + soon.at * 8L, 8);
+      { /* emb */
+        rank_real g[8];
+        rank_lookups_sum(&step->emb_rows, x.at, 8, g);
+        rank_real *restrict w = step->emb + x.id * 8L;
+        rank_real *restrict m = step->state->state[0][0] + x.id * 16L;
+        rank_real *restrict v = step->state->state[0][1] + x.id * 16L;
 #pragma omp simd
-      for (int i = 0; i < 8; i++) {
-        update(&w[i], &m[i], &v[i], g[i], &step->hyper);
+        for (int i = 0; i < 8; i++) {
+          update(&w[i], &m[i], &v[i], g[i], &step->hyper);
+        }
       }
     }
   }

@@ -762,11 +762,11 @@ static size_t train_bind(
   items_rows->n += b->n;
   step->items_at[1] = items_rows->n;
   items_rows->n += rank_rows(b, 0, 1000);
-  rank_lookups_carve(items_rows, 64, threads, work, &used);
+  rank_lookups_carve(items_rows, s->rows[0], 64, threads, work, &used);
   rank_lookups *bias_rows = &step->bias_rows;
   step->bias_at[0] = bias_rows->n;
   bias_rows->n += b->n;
-  rank_lookups_carve(bias_rows, 1, threads, work, &used);
+  rank_lookups_carve(bias_rows, s->rows[1], 1, threads, work, &used);
   return used + 64;
 }
 
@@ -779,61 +779,50 @@ static void train_update(struct train_step *step, int part, int parts)
   const rank_real *restrict grad_u_0_weight = step->sums->phase_1.grad_u_0_weight;
   const rank_real *restrict grad_rate = step->totals->grad_rate;
 
-  const int32_t *first_0;
-  const long count_0 = rank_lookups_group(&step->items_rows, part, parts, &first_0);
-  const int32_t *first_1;
-  const long count_1 = rank_lookups_group(&step->bias_rows, part, parts, &first_1);
-  {
-    const rank_lookups *rows = &step->items_rows;
-    rank_real g[64];
-    /* items: the rows that were looked up */
-    for (long k = 0; k < count_0; k++) {
-      if (k + 8 < count_0) {
-        const int32_t soon = first_0[k + 8];
-        const long row = (long)rows->ids[soon] * 64;
-        for (int i = 0; i < 64; i += 16) {
-          __builtin_prefetch(step->items + row + i, 1);
-          __builtin_prefetch(step->state->state[0][0] + row + i, 1);
-          __builtin_prefetch(step->state->state[0][1] + row + i, 1);
-          __builtin_prefetch(rows->d + soon * 64 + i);
-        }
-      }
-      const int32_t at = first_0[k];
-      const long id = rows->ids[at];
-      rank_lookups_sum(rows, at, 64, g);
-      rank_real *restrict w = step->items + id * 64;
-      rank_real *restrict m = step->state->state[0][0] + id * 64;
-      rank_real *restrict v = step->state->state[0][1] + id * 64;
+  rank_lookups_count(&step->items_rows, part, parts);
+  rank_lookups_count(&step->bias_rows, part, parts);
+#pragma omp barrier
+  rank_lookups_deal(&step->items_rows, part, parts);
+  rank_lookups_deal(&step->bias_rows, part, parts);
+#pragma omp barrier
+#pragma omp for schedule(dynamic, 1) nowait
+  for (int b = 0; b < step->items_rows.buckets; b++) {
+    const rank_chains ids = rank_lookups_chain(&step->items_rows, b, part);
+    for (long k = 0; k < ids.count; k++) {
+      const rank_lookup x = ids.first[k];
+      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+      rank_soon(step->items + soon.id * 64L, 64);
+      rank_soon(step->state->state[0][0] + soon.id * 128L, 128);
+      rank_soon(step->items_rows.d + soon.at * 64L, 64);
+      { /* items */
+        rank_real g[64];
+        rank_lookups_sum(&step->items_rows, x.at, 64, g);
+        rank_real *restrict w = step->items + x.id * 64L;
+        rank_real *restrict m = step->state->state[0][0] + x.id * 128L;
+        rank_real *restrict v = step->state->state[0][1] + x.id * 128L;
 #pragma omp simd
-      for (int i = 0; i < 64; i++) {
-        update(&w[i], &m[i], &v[i], g[i], &step->hyper);
+        for (int i = 0; i < 64; i++) {
+          update(&w[i], &m[i], &v[i], g[i], &step->hyper);
+        }
       }
     }
   }
-  {
-    const rank_lookups *rows = &step->bias_rows;
-    rank_real g[1];
-    /* bias: the rows that were looked up */
-    for (long k = 0; k < count_1; k++) {
-      if (k + 8 < count_1) {
-        const int32_t soon = first_1[k + 8];
-        const long row = (long)rows->ids[soon] * 1;
-        for (int i = 0; i < 1; i += 16) {
-          __builtin_prefetch(step->bias + row + i, 1);
-          __builtin_prefetch(step->state->state[1][0] + row + i, 1);
-          __builtin_prefetch(step->state->state[1][1] + row + i, 1);
-          __builtin_prefetch(rows->d + soon * 1 + i);
-        }
-      }
-      const int32_t at = first_1[k];
-      const long id = rows->ids[at];
-      rank_lookups_sum(rows, at, 1, g);
-      rank_real *restrict w = step->bias + id * 1;
-      rank_real *restrict m = step->state->state[1][0] + id * 1;
-      rank_real *restrict v = step->state->state[1][1] + id * 1;
-#pragma omp simd
-      for (int i = 0; i < 1; i++) {
-        update(&w[i], &m[i], &v[i], g[i], &step->hyper);
+#pragma omp for schedule(dynamic, 1) nowait
+  for (int b = 0; b < step->bias_rows.buckets; b++) {
+    const rank_chains ids = rank_lookups_chain(&step->bias_rows, b, part);
+    for (long k = 0; k < ids.count; k++) {
+      const rank_lookup x = ids.first[k];
+      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+      rank_soon(step->bias + soon.id, 1);
+      rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
+      rank_soon(step->bias_rows.d + soon.at, 1);
+      { /* bias */
+        rank_real g[1];
+        rank_lookups_sum(&step->bias_rows, x.at, 1, g);
+        rank_real *restrict w = step->bias + x.id;
+        rank_real *restrict m = step->state->state[1][0] + x.id * 2L;
+        rank_real *restrict v = step->state->state[1][1] + x.id * 2L;
+        update(&w[0], &m[0], &v[0], g[0], &step->hyper);
       }
     }
   }

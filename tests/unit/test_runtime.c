@@ -197,8 +197,8 @@ static void test_weights_of_others(void **state)
   assert_int_equal(rank_weights_open(&w, &other, path, &e), -1);
   /* another program's: [1, 3] for [3], doubles, no metadata */
   double emb[TINY_ITEMS] = {0}, wide[3] = {1, 2, 3}, b[1] = {4};
-  st_entry entries[] = {{"emb", ST_F64, 2, {TINY_ITEMS, 1}, emb}, {"w", ST_F64, 2, {1, 3}, wide},
-    {"b", ST_F64, 1, {1}, b}};
+  st_entry entries[] = {{"emb", ST_F64, 2, {TINY_ITEMS, 1}, emb, 0, 0},
+    {"w", ST_F64, 2, {1, 3}, wide, 0, 0}, {"b", ST_F64, 1, {1}, b, 0, 0}};
   long rows[] = {TINY_ITEMS, 1, 1};
   rank_state s;
   assert_int_equal(rank_state_new(&s, &tiny_model, rows, 1, &e), 0);

@@ -16,8 +16,9 @@ static void write_sample(const char *path)
   static const float f[6] = {1, 2, 3, 4, 5, 6.5F};
   static const double d = -0.25;
   static const int64_t l[2] = {-7, 1LL << 40};
-  const st_entry entries[] = {{"a", ST_F32, 2, {2, 3}, f}, {"sc\"alar\\", ST_F64, 0, {0}, &d},
-    {"ids", ST_I64, 1, {2}, l}, {"empty", ST_F32, 2, {0, 3}, NULL}};
+  const st_entry entries[] = {{"a", ST_F32, 2, {2, 3}, f, 0, 0},
+    {"sc\"alar\\", ST_F64, 0, {0}, &d, 0, 0}, {"ids", ST_I64, 1, {2}, l, 0, 0},
+    {"empty", ST_F32, 2, {0, 3}, NULL, 0, 0}};
   char key[] = "k", value[] = "line\nand \"quotes\" \xc3\xa9";
   const st_pair pair = {key, value};
   rank_error e;
@@ -52,6 +53,32 @@ static void test_safetensors_round_trip(void **state)
   assert_true(st_shape_fits((int64_t[]){1, 80}, 2, (int64_t[]){80}, 1));
   assert_true(st_shape_fits((int64_t[]){1}, 1, NULL, 0));
   assert_false(st_shape_fits((int64_t[]){2, 3}, 2, (int64_t[]){3, 2}, 2));
+}
+
+/* Rows that are apart in memory are a tensor like any other in the file. */
+static void test_safetensors_rows(void **state)
+{
+  (void)state;
+  const char *path = path_of("rows.safetensors");
+  enum { ROWS = 7000, WIDTH = 3, STRIDE = 5 }; /* more than one chunk */
+  static rank_real apart[ROWS * STRIDE], back[ROWS * STRIDE], whole[ROWS * WIDTH];
+  for (int i = 0; i < ROWS * STRIDE; i++) {
+    apart[i] = (rank_real)i;
+  }
+  const st_entry entry = {"rows", ST_REAL, 2, {ROWS, WIDTH}, apart + 1, WIDTH, STRIDE};
+  st_file f;
+  rank_error e;
+  assert_int_equal(st_write(path, &entry, 1, NULL, 0, &e), 0);
+  assert_int_equal(st_open(&f, path, &e), 0);
+  assert_int_equal(st_read_reals(&f, &f.tensors[0], whole, &e), 0);
+  assert_int_equal(st_read_rows(&f, &f.tensors[0], back + 1, WIDTH, STRIDE, &e), 0);
+  for (int i = 0; i < ROWS * STRIDE; i++) {
+    int column = i % STRIDE - 1;
+    int inside = column >= 0 && column < WIDTH;
+    assert_true(back[i] == (inside ? apart[i] : 0));
+    assert_true(!inside || whole[i / STRIDE * WIDTH + column] == apart[i]);
+  }
+  st_close(&f);
 }
 
 /* Opens and reads everything: 0 when all of it was accepted. */
@@ -145,7 +172,7 @@ static void test_write_on_full_disk(void **state)
   (void)state;
   const char *path = path_of("full.safetensors"), *copy = path_of("copy.safetensors");
   static float big[1 << 16];
-  const st_entry entry = {"big", ST_F32, 1, {1 << 16}, big};
+  const st_entry entry = {"big", ST_F32, 1, {1 << 16}, big, 0, 0};
   struct rlimit old, tight;
   rank_error e = {{0}};
   write_sample(path);
@@ -169,7 +196,7 @@ static void test_write_on_full_disk(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_safetensors_round_trip),
-    cmocka_unit_test(test_safetensors_damage), cmocka_unit_test(test_header_tricks),
-    cmocka_unit_test(test_write_on_full_disk)};
+    cmocka_unit_test(test_safetensors_rows), cmocka_unit_test(test_safetensors_damage),
+    cmocka_unit_test(test_header_tricks), cmocka_unit_test(test_write_on_full_disk)};
   return cmocka_run_group_tests_name("safetensors", tests, set_up_folder, tear_down_folder);
 }

@@ -1,0 +1,253 @@
+/* rows.c: gradients reach the rows of tables.
+ *
+ * The rows' gradients stand in lists of lookups, which are dealt to buckets and chained by id
+ * (runtime/rank_table.h). Tables that are looked up by the same ids share the list's order: their rows
+ * are updated in one loop, while those of the next ids are on their way from memory. A row's optimizer
+ * states lie side by side, so that it takes two places in memory and not one for each of them. */
+
+#include "writer.h"
+
+#include <string.h>
+
+enum { AHEAD = 8 };
+
+static const Grad *grad_of(const Emit *e, int param)
+{
+  for (int i = 0; i < e->g->grads.n; i++) {
+    if (e->g->grads.data[i].param == param) {
+      return &e->g->grads.data[i];
+    }
+  }
+  return NULL;
+}
+
+static bool is_table(const Grad *grad)
+{
+  return grad->node->op == OP_SCATTER;
+}
+
+/* The first table that is looked up by the same ids, place by place: they are grouped once. */
+int lookups_leader(const Emit *e, int param)
+{
+  const Node *own = grad_of(e, param)->node;
+  for (int i = 0; i < e->g->grads.n; i++) {
+    const Node *n = e->g->grads.data[i].node;
+    bool same = n->op == OP_SCATTER && n->nin == own->nin;
+    for (int k = 0; k < n->nin && same; k += 2) {
+      same = n->in[k] == own->in[k];
+    }
+    if (same) {
+      return e->g->grads.data[i].param;
+    }
+  }
+  return param;
+}
+
+static bool is_leader(const Emit *e, const Grad *grad)
+{
+  return is_table(grad) && lookups_leader(e, grad->param) == grad->param;
+}
+
+/* Does every row move, with a gradient or without? */
+bool whole_tables(const Optimizer *o)
+{
+  return o->dense_tables || (o->l2 > 0 && o->l2_dense);
+}
+
+static long row_width(const Emit *e, int param)
+{
+  return plan_layout(e->g, e->g->params.data[param].type, false).width;
+}
+
+/* ---- grouping ---- */
+
+static void each_leader(Emit *e, const char *format)
+{
+  for (int i = 0; i < e->g->grads.n; i++) {
+    if (is_leader(e, &e->g->grads.data[i])) {
+      const char *at = strchr(format, '%');
+      put_line(e, "%.*s%.*s%s", (int)(at - format), format,
+        STR_ARG(e->param_name[e->g->grads.data[i].param]), at + 1);
+    }
+  }
+}
+
+/* Buckets are what threads take in turn. */
+static void bucket_loop(Emit *e, int leader)
+{
+  put_line(e, "#pragma omp for schedule(dynamic, 1) nowait");
+  put_open(
+    e, "for (int b = 0; b < step->%.*s_rows.buckets; b++) {", STR_ARG(e->param_name[leader]));
+}
+
+/* What has to be known of all ids before the first row can be updated. */
+static void chain_first(Emit *e, int leader)
+{
+  const Optimizer *o = &e->g->train.optimizer;
+  Str name = e->param_name[leader];
+  bucket_loop(e, leader);
+  put_line(
+    e, "const rank_chains ids = rank_lookups_chain(&step->%.*s_rows, b, part);", STR_ARG(name));
+  if (whole_tables(o)) {
+    put_line(e, "rank_lookups_point(&step->%.*s_rows, ids);", STR_ARG(name));
+  }
+  for (int i = 0; i < e->g->grads.n && o->clip_norm > 0; i++) {
+    int param = e->g->grads.data[i].param;
+    if (is_table(&e->g->grads.data[i]) && lookups_leader(e, param) == leader) {
+      put_line(e, "rank_lookups_norms(&step->%.*s_rows, ids);", STR_ARG(e->param_name[param]));
+    }
+  }
+  put_close(e, "}");
+}
+
+void tables_group(Emit *e)
+{
+  const Optimizer *o = &e->g->train.optimizer;
+  int leaders = 0;
+  for (int i = 0; i < e->g->grads.n; i++) {
+    leaders += is_leader(e, &e->g->grads.data[i]);
+  }
+  if (leaders == 0) {
+    return;
+  }
+  each_leader(e, "rank_lookups_count(&step->%_rows, part, parts);");
+  if (whole_tables(o)) {
+    each_leader(e, "rank_lookups_clear(&step->%_rows, part, parts);");
+  }
+  put_line(e, "#pragma omp barrier");
+  each_leader(e, "rank_lookups_deal(&step->%_rows, part, parts);");
+  put_line(e, "#pragma omp barrier");
+  for (int i = 0; i < e->g->grads.n && (whole_tables(o) || o->clip_norm > 0); i++) {
+    if (is_leader(e, &e->g->grads.data[i])) {
+      chain_first(e, e->g->grads.data[i].param);
+    }
+  }
+  if (whole_tables(o) && o->clip_norm <= 0) {
+    put_line(e, "#pragma omp barrier");
+  }
+}
+
+/* ---- updating ---- */
+
+/* Where a row starts: id * width. */
+static Str row_at(Emit *e, const char *id, long width)
+{
+  return width == 1 ? str_of(id) : put_text(e, "%s * %ldL", id, width);
+}
+
+/* Row `id` of the table and of its states. */
+static void row_pointers(Emit *e, int param, const char *id)
+{
+  long width = row_width(e, param);
+  int states = e->g->train.optimizer.nstates;
+  put_line(e, "rank_real *restrict %.*s = step->%.*s + %.*s;", STR_ARG(e->own_name),
+    STR_ARG(e->param_name[param]), STR_ARG(row_at(e, id, width)));
+  for (int k = 0; k < states; k++) {
+    put_line(e, "rank_real *restrict %.*s = step->state->state[%d][%d] + %.*s;",
+      STR_ARG(e->state_name[k]), param, k, STR_ARG(row_at(e, id, width * states)));
+  }
+}
+
+/* g, the sum of the lookups from `at` on, applied to a row. */
+static void row_update(Emit *e, long width, bool touched_only)
+{
+  Str l2 = touched_only ? S(", l2") : l2_argument(e);
+  if (width == 1) {
+    put_line(e, "%.*s, g[0]%.*s, &step->hyper);", STR_ARG(update_call(e, S("0"))), STR_ARG(l2));
+    return;
+  }
+  put_line(e, "#pragma omp simd");
+  put_open(e, "for (int i = 0; i < %ld; i++) {", width);
+  put_line(e, "%.*s, g[i]%.*s, &step->hyper);", STR_ARG(update_call(e, S("i"))), STR_ARG(l2));
+  put_close(e, "}");
+}
+
+/* Every row of a table moves. */
+static void update_whole(Emit *e, int param)
+{
+  const Optimizer *o = &e->g->train.optimizer;
+  Str name = e->param_name[param];
+  long width = row_width(e, param);
+  put_line(e, "/* %.*s: every row moves, with a gradient or without */",
+    STR_ARG(e->g->params.data[param].name));
+  put_line(e, "#pragma omp for nowait");
+  put_open(e, "for (long id = 0; id < step->%.*s_rows.rows; id++) {", STR_ARG(name));
+  put_line(e, "const int32_t at = step->%.*s_rows.of_row[id];", STR_ARG(name));
+  put_line(e, "rank_real g[%ld];", width);
+  bool touched = o->l2 > 0 && !o->l2_dense;
+  if (touched) {
+    put_line(e, "const rank_real l2 = at >= 0 ? %.*s : 0;", STR_ARG(number_c(e, o->l2)));
+  }
+  put_open(e, "if (at >= 0) {");
+  put_line(e, "rank_lookups_sum(&step->%.*s_rows, at, %ld, g);", STR_ARG(name), width);
+  e->indent--;
+  put_open(e, "} else {");
+  put_line(e, "memset(g, 0, sizeof g);");
+  put_close(e, "}");
+  row_pointers(e, param, "id");
+  row_update(e, width, touched);
+  put_close(e, "}");
+}
+
+/* What the update of an id's rows a few turns later will touch, into the cache. */
+static void rows_soon(Emit *e, int param)
+{
+  Str name = e->param_name[param];
+  long width = row_width(e, param);
+  int states = e->g->train.optimizer.nstates;
+  put_line(e, "rank_soon(step->%.*s + %.*s, %ld);", STR_ARG(name),
+    STR_ARG(row_at(e, "soon.id", width)), width);
+  if (states > 0) {
+    put_line(e, "rank_soon(step->state->state[%d][0] + %.*s, %ld);", param,
+      STR_ARG(row_at(e, "soon.id", width * states)), width * states);
+  }
+  put_line(e, "rank_soon(step->%.*s_rows.d + %.*s, %ld);", STR_ARG(name),
+    STR_ARG(row_at(e, "soon.at", width)), width);
+}
+
+/* The rows that were looked up, of all tables that share their ids with `leader`. */
+static void update_touched(Emit *e, int leader)
+{
+  const Optimizer *o = &e->g->train.optimizer;
+  Str name = e->param_name[leader];
+  bucket_loop(e, leader);
+  put_line(e, "const rank_chains ids = rank_lookups_%s(&step->%.*s_rows, b%s);",
+    o->clip_norm > 0 ? "chained" : "chain", STR_ARG(name), o->clip_norm > 0 ? "" : ", part");
+  put_open(e, "for (long k = 0; k < ids.count; k++) {");
+  put_line(e, "const rank_lookup x = ids.first[k];");
+  put_line(e, "const rank_lookup soon = ids.first[k + %d < ids.count ? k + %d : k];", AHEAD, AHEAD);
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < e->g->grads.n; i++) {
+      const Grad *grad = &e->g->grads.data[i];
+      if (!is_table(grad) || lookups_leader(e, grad->param) != leader) {
+        continue;
+      }
+      if (pass == 0) {
+        rows_soon(e, grad->param);
+        continue;
+      }
+      long width = row_width(e, grad->param);
+      put_open(e, "{ /* %.*s */", STR_ARG(e->g->params.data[grad->param].name));
+      put_line(e, "rank_real g[%ld];", width);
+      put_line(e, "rank_lookups_sum(&step->%.*s_rows, x.at, %ld, g);",
+        STR_ARG(e->param_name[grad->param]), width);
+      row_pointers(e, grad->param, "x.id");
+      row_update(e, width, false);
+      put_close(e, "}");
+    }
+  }
+  put_close(e, "}");
+  put_close(e, "}");
+}
+
+void tables_update(Emit *e)
+{
+  for (int i = 0; i < e->g->grads.n; i++) {
+    const Grad *grad = &e->g->grads.data[i];
+    if (is_table(grad) && whole_tables(&e->g->train.optimizer)) {
+      update_whole(e, grad->param);
+    } else if (is_leader(e, grad)) {
+      update_touched(e, grad->param);
+    }
+  }
+}
