@@ -7,7 +7,10 @@
 
 #include <ctype.h>
 
-enum { LEAST_SIMD = 4 }; /* shorter loops are unrolled instead */
+enum {
+  LEAST_SIMD = 4, /* shorter loops are unrolled instead */
+  LINE = 16       /* arrays of so many numbers start where a line of the cache does */
+};
 
 Env env_fresh(Emit *e, const Stmt *s)
 {
@@ -200,7 +203,8 @@ void declare_local(Emit *e, const Node *n)
     return;
   }
   long rows = v->layout.ragged < 0 ? 1 : axis_extent(e->g, v->layout.ragged);
-  put_line(e, "rank_real %.*s[%ld];", STR_ARG(v->name), rows * v->layout.width);
+  long size = rows * v->layout.width;
+  put_line(e, "%srank_real %.*s[%ld];", size < LINE ? "" : "_Alignas(64) ", STR_ARG(v->name), size);
 }
 
 /* With op-by-op code, lists are padded: positions past the length hold 0. */

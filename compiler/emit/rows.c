@@ -228,7 +228,7 @@ static void update_touched(Emit *e, int leader)
       }
       long width = row_width(e, grad->param);
       put_open(e, "{ /* %.*s */", STR_ARG(e->g->params.data[grad->param].name));
-      put_line(e, "rank_real g[%ld];", width);
+      put_line(e, "%srank_real g[%ld];", width < 16 ? "" : "_Alignas(64) ", width);
       put_line(e, "rank_lookups_sum(&step->%.*s_rows, x.at, %ld, g);",
         STR_ARG(e->param_name[grad->param]), width);
       row_pointers(e, grad->param, "x.id");

@@ -73,7 +73,7 @@ static void evaluate_tile_0(
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* afm.rank:20  e      = v[field] */
-    rank_real e[48];
+    _Alignas(64) rank_real e[48];
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd
@@ -82,7 +82,7 @@ static void evaluate_tile_0(
       }
     }
     /* afm.rank:21  pair   = (e * e[F -> G])[F > G -> P] */
-    rank_real pair[48];
+    _Alignas(64) rank_real pair[48];
     for (int f = 1; f < 3; f++) {
       for (int g = 0; g < f; g++) {
 #pragma omp simd
@@ -92,7 +92,7 @@ static void evaluate_tile_0(
       }
     }
     /* afm.rank:22  score  = sum[A](q * relu(sum[D](u * pair) + c)) */
-    rank_real score_sum[48];
+    _Alignas(64) rank_real score_sum[48];
     for (int a = 0; a < 16; a++) {
       for (int i = 0; i < 3; i++) {
         score_sum[a * 3 + i] = 0;
@@ -130,7 +130,7 @@ static void evaluate_tile_0(
     for (int i = 0; i < 3; i++) {
       logit_sum += logit_exp[i];
     }
-    rank_real logit_sum_1[16];
+    _Alignas(64) rank_real logit_sum_1[16];
     /* [1, 3] x [3, 16]; 96 flops */
     RANK_GEMM(
       1, 16, 3, logit_exp, 0, 1, pair, 16, (rank_vec){0}, rank_store(logit_sum_1 + col, sum));

@@ -153,7 +153,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* afm.rank:20  e      = v[field] */
-    rank_real e[48];
+    _Alignas(64) rank_real e[48];
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd
@@ -162,7 +162,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       }
     }
     /* afm.rank:21  pair   = (e * e[F -> G])[F > G -> P] */
-    rank_real pair[48];
+    _Alignas(64) rank_real pair[48];
     for (int f = 1; f < 3; f++) {
       for (int g = 0; g < f; g++) {
 #pragma omp simd
@@ -172,7 +172,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       }
     }
     /* afm.rank:22  score  = sum[A](q * relu(sum[D](u * pair) + c)) */
-    rank_real score_sum[48];
+    _Alignas(64) rank_real score_sum[48];
     for (int a = 0; a < 16; a++) {
       for (int i = 0; i < 3; i++) {
         score_sum[a * 3 + i] = 0;
@@ -185,7 +185,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real score_relu[48];
+    _Alignas(64) rank_real score_relu[48];
     for (int a = 0; a < 16; a++) {
       for (int i = 0; i < 3; i++) {
         score_relu[a * 3 + i] = rank_relu(score_sum[a * 3 + i] + c[a]);
@@ -216,7 +216,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     for (int i = 0; i < 3; i++) {
       logit_sum += logit_exp[i];
     }
-    rank_real logit_sum_1[16];
+    _Alignas(64) rank_real logit_sum_1[16];
     /* [1, 3] x [3, 16]; 96 flops */
     RANK_GEMM(
       1, 16, 3, logit_exp, 0, 1, pair, 16, (rank_vec){0}, rank_store(logit_sum_1 + col, sum));
@@ -246,7 +246,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       grad_p[d] += d_p * logit_sum_1[d];
     }
     /* afm.rank:24  logit  = b + sum[F](w[field]) + sum[D](p * pooled) */
-    rank_real d_pair_times[16];
+    _Alignas(64) rank_real d_pair_times[16];
 #pragma omp simd
     for (int d = 0; d < 16; d++) {
       d_pair_times[d] = d_p * p[d];
@@ -276,7 +276,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       }
     }
     /* afm.rank:22  score  = sum[A](q * relu(sum[D](u * pair) + c)) */
-    rank_real d_c[48];
+    _Alignas(64) rank_real d_c[48];
     for (int a = 0; a < 16; a++) {
       for (int i = 0; i < 3; i++) {
         d_c[a * 3 + i] = rank_gate(score_relu[a * 3 + i], d_score[i] * q[a]);
@@ -301,12 +301,12 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       }
     }
     /* afm.rank:22  score  = sum[A](q * relu(sum[D](u * pair) + c)) */
-    rank_real d_pair_sum[48];
+    _Alignas(64) rank_real d_pair_sum[48];
     /* [3, 16] x [16, 16]; 1536 flops */
     RANK_GEMM(
       3, 16, 16, d_c, 1, 3, u, 16, (rank_vec){0}, rank_store(d_pair_sum + row * 16 + col, sum));
     /* afm.rank:21  pair   = (e * e[F -> G])[F > G -> P] */
-    rank_real d_e_square[144];
+    _Alignas(64) rank_real d_e_square[144];
     for (int d = 0; d < 16; d++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -322,7 +322,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_sum[48];
+    _Alignas(64) rank_real d_e_sum[48];
     for (int d = 0; d < 16; d++) {
       for (int f = 0; f < 3; f++) {
         rank_real sum = 0;
@@ -333,7 +333,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         d_e_sum[d * 3 + f] = sum;
       }
     }
-    rank_real d_e_sum_1[48];
+    _Alignas(64) rank_real d_e_sum_1[48];
     for (int d = 0; d < 16; d++) {
       for (int f = 0; f < 3; f++) {
         d_e_sum_1[d * 3 + f] = 0;
@@ -463,7 +463,7 @@ static void train_update(struct train_step *step, int part, int parts)
       rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
       rank_soon(step->w_rows.d + soon.at, 1);
       { /* v */
-        rank_real g[16];
+        _Alignas(64) rank_real g[16];
         rank_lookups_sum(&step->v_rows, x.at, 16, g);
         rank_real *restrict w_1 = step->v + x.id * 16L;
         rank_real *restrict m = step->state->state[0][0] + x.id * 32L;

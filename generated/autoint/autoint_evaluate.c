@@ -94,7 +94,7 @@ static void evaluate_tile_0(
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* autoint.rank:27  e     = interact(interact(v[field])) */
-    rank_real e_0_in[48];
+    _Alignas(64) rank_real e_0_in[48];
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd
@@ -102,7 +102,7 @@ static void evaluate_tile_0(
         e_0_in[f * 16 + d] = v_field[d];
       }
     }
-    rank_real e_0_sum[48];
+    _Alignas(64) rank_real e_0_sum[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -119,7 +119,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_0_sum_1[48];
+    _Alignas(64) rank_real e_0_sum_1[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -136,7 +136,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_0_mix_sum[18];
+    _Alignas(64) rank_real e_0_mix_sum[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -166,7 +166,7 @@ static void evaluate_tile_0(
         e_0_mix_max[h * 3 + f] = most;
       }
     }
-    rank_real e_0_mix_exp[18];
+    _Alignas(64) rank_real e_0_mix_exp[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -186,7 +186,7 @@ static void evaluate_tile_0(
         e_0_mix_sum_1[h * 3 + f] = sum;
       }
     }
-    rank_real e_0_sum_2[48];
+    _Alignas(64) rank_real e_0_sum_2[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -203,7 +203,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_0_mix_sum_2[96];
+    _Alignas(64) rank_real e_0_mix_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -223,7 +223,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_0_sum_3[48];
+    _Alignas(64) rank_real e_0_sum_3[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -240,7 +240,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_plus[96];
+    _Alignas(64) rank_real e_plus[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -251,7 +251,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_1_in[48];
+    _Alignas(64) rank_real e_1_in[48];
     for (int f = 0; f < 3; f++) {
       for (int h = 0; h < 2; h++) {
 #pragma omp simd
@@ -260,7 +260,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_1_sum[48];
+    _Alignas(64) rank_real e_1_sum[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -277,7 +277,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_1_sum_1[48];
+    _Alignas(64) rank_real e_1_sum_1[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -294,7 +294,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_1_mix_sum[18];
+    _Alignas(64) rank_real e_1_mix_sum[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -324,7 +324,7 @@ static void evaluate_tile_0(
         e_1_mix_max[h * 3 + f] = most;
       }
     }
-    rank_real e_1_mix_exp[18];
+    _Alignas(64) rank_real e_1_mix_exp[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -344,7 +344,7 @@ static void evaluate_tile_0(
         e_1_mix_sum_1[h * 3 + f] = sum;
       }
     }
-    rank_real e_1_sum_2[48];
+    _Alignas(64) rank_real e_1_sum_2[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -361,7 +361,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_1_mix_sum_2[96];
+    _Alignas(64) rank_real e_1_mix_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -381,7 +381,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_1_sum_3[48];
+    _Alignas(64) rank_real e_1_sum_3[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -398,7 +398,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e_plus_1[96];
+    _Alignas(64) rank_real e_plus_1[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -409,7 +409,7 @@ static void evaluate_tile_0(
         }
       }
     }
-    rank_real e[48];
+    _Alignas(64) rank_real e[48];
     for (int f = 0; f < 3; f++) {
       for (int h = 0; h < 2; h++) {
 #pragma omp simd

@@ -79,7 +79,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* autoint.rank:27  e     = interact(interact(v[field])) */
-    rank_real e_0_in[48];
+    _Alignas(64) rank_real e_0_in[48];
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd
@@ -87,7 +87,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         e_0_in[f * 16 + d] = v_field[d];
       }
     }
-    rank_real e_0_sum[48];
+    _Alignas(64) rank_real e_0_sum[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -104,7 +104,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_0_sum_1[48];
+    _Alignas(64) rank_real e_0_sum_1[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -121,7 +121,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_0_mix_sum[18];
+    _Alignas(64) rank_real e_0_mix_sum[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -151,7 +151,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         e_0_mix_max[h * 3 + f] = most;
       }
     }
-    rank_real e_0_mix_exp[18];
+    _Alignas(64) rank_real e_0_mix_exp[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -171,7 +171,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         e_0_mix_sum_1[h * 3 + f] = sum;
       }
     }
-    rank_real e_0_sum_2[48];
+    _Alignas(64) rank_real e_0_sum_2[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -188,7 +188,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_0_mix_sum_2[96];
+    _Alignas(64) rank_real e_0_mix_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -208,7 +208,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_0_sum_3[48];
+    _Alignas(64) rank_real e_0_sum_3[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -225,7 +225,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_plus[96];
+    _Alignas(64) rank_real e_plus[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -236,7 +236,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_1_in[48];
+    _Alignas(64) rank_real e_1_in[48];
     for (int f = 0; f < 3; f++) {
       for (int h = 0; h < 2; h++) {
 #pragma omp simd
@@ -245,7 +245,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_1_sum[48];
+    _Alignas(64) rank_real e_1_sum[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -262,7 +262,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_1_sum_1[48];
+    _Alignas(64) rank_real e_1_sum_1[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -279,7 +279,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_1_mix_sum[18];
+    _Alignas(64) rank_real e_1_mix_sum[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -309,7 +309,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         e_1_mix_max[h * 3 + f] = most;
       }
     }
-    rank_real e_1_mix_exp[18];
+    _Alignas(64) rank_real e_1_mix_exp[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -329,7 +329,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         e_1_mix_sum_1[h * 3 + f] = sum;
       }
     }
-    rank_real e_1_sum_2[48];
+    _Alignas(64) rank_real e_1_sum_2[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -346,7 +346,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_1_mix_sum_2[96];
+    _Alignas(64) rank_real e_1_mix_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -366,7 +366,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_1_sum_3[48];
+    _Alignas(64) rank_real e_1_sum_3[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -383,7 +383,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e_plus_1[96];
+    _Alignas(64) rank_real e_plus_1[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -394,7 +394,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         }
       }
     }
-    rank_real e[48];
+    _Alignas(64) rank_real e[48];
     for (int f = 0; f < 3; f++) {
       for (int h = 0; h < 2; h++) {
 #pragma omp simd

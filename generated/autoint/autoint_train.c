@@ -202,7 +202,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* autoint.rank:27  e     = interact(interact(v[field])) */
-    rank_real e_0_in[48];
+    _Alignas(64) rank_real e_0_in[48];
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd
@@ -210,7 +210,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         e_0_in[f * 16 + d] = v_field[d];
       }
     }
-    rank_real e_0_sum[48];
+    _Alignas(64) rank_real e_0_sum[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -227,7 +227,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_0_sum_1[48];
+    _Alignas(64) rank_real e_0_sum_1[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -244,7 +244,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_0_mix_sum[18];
+    _Alignas(64) rank_real e_0_mix_sum[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -274,7 +274,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         e_0_mix_max[h * 3 + f] = most;
       }
     }
-    rank_real e_0_mix_exp[18];
+    _Alignas(64) rank_real e_0_mix_exp[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -294,7 +294,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         e_0_mix_sum_1[h * 3 + f] = sum;
       }
     }
-    rank_real e_0_sum_2[48];
+    _Alignas(64) rank_real e_0_sum_2[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -311,7 +311,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_0_mix_sum_2[96];
+    _Alignas(64) rank_real e_0_mix_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -331,7 +331,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_0_mix[96];
+    _Alignas(64) rank_real e_0_mix[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -341,7 +341,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_0_sum_3[48];
+    _Alignas(64) rank_real e_0_sum_3[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -358,8 +358,8 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_plus[96];
-    rank_real e_relu[96];
+    _Alignas(64) rank_real e_plus[96];
+    _Alignas(64) rank_real e_relu[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -370,7 +370,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_1_in[48];
+    _Alignas(64) rank_real e_1_in[48];
     for (int f = 0; f < 3; f++) {
       for (int h = 0; h < 2; h++) {
 #pragma omp simd
@@ -379,7 +379,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_1_sum[48];
+    _Alignas(64) rank_real e_1_sum[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -396,7 +396,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_1_sum_1[48];
+    _Alignas(64) rank_real e_1_sum_1[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -413,7 +413,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_1_mix_sum[18];
+    _Alignas(64) rank_real e_1_mix_sum[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -443,7 +443,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         e_1_mix_max[h * 3 + f] = most;
       }
     }
-    rank_real e_1_mix_exp[18];
+    _Alignas(64) rank_real e_1_mix_exp[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -463,7 +463,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         e_1_mix_sum_1[h * 3 + f] = sum;
       }
     }
-    rank_real e_1_sum_2[48];
+    _Alignas(64) rank_real e_1_sum_2[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -480,7 +480,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_1_mix_sum_2[96];
+    _Alignas(64) rank_real e_1_mix_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -500,7 +500,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_1_mix[96];
+    _Alignas(64) rank_real e_1_mix[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -510,7 +510,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_1_sum_3[48];
+    _Alignas(64) rank_real e_1_sum_3[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
@@ -527,8 +527,8 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e_plus_1[96];
-    rank_real e_relu_1[96];
+    _Alignas(64) rank_real e_plus_1[96];
+    _Alignas(64) rank_real e_relu_1[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -539,7 +539,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real e[48];
+    _Alignas(64) rank_real e[48];
     for (int f = 0; f < 3; f++) {
       for (int h = 0; h < 2; h++) {
 #pragma omp simd
@@ -568,7 +568,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       }
     }
     /* autoint.rank:27  e     = interact(interact(v[field])) */
-    rank_real d_e_1_mix[96];
+    _Alignas(64) rank_real d_e_1_mix[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -589,7 +589,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_1_in[48];
+    _Alignas(64) rank_real d_e_1_in[48];
     for (int f = 0; f < 3; f++) {
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
@@ -606,7 +606,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_1_ratio[96];
+    _Alignas(64) rank_real d_e_1_ratio[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -633,7 +633,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         d_e_1_ratio_1[h * 3 + f] = d_e_1_sum[h * 3 + f] / e_1_mix_sum_1[h * 3 + f];
       }
     }
-    rank_real d_e_1_sum_1[18];
+    _Alignas(64) rank_real d_e_1_sum_1[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -651,7 +651,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_1[48];
+    _Alignas(64) rank_real d_e_1[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -679,7 +679,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_1_in_1[48];
+    _Alignas(64) rank_real d_e_1_in_1[48];
     for (int g = 0; g < 3; g++) {
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
@@ -696,7 +696,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_1_times[18];
+    _Alignas(64) rank_real d_e_1_times[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -706,7 +706,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_1_sum_2[96];
+    _Alignas(64) rank_real d_e_1_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -726,7 +726,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_1_sum_3[96];
+    _Alignas(64) rank_real d_e_1_sum_3[96];
     for (int h = 0; h < 2; h++) {
       for (int g = 0; g < 3; g++) {
 #pragma omp simd
@@ -757,7 +757,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_1_in_2[48];
+    _Alignas(64) rank_real d_e_1_in_2[48];
     for (int g = 0; g < 3; g++) {
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
@@ -786,7 +786,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_1_in_3[48];
+    _Alignas(64) rank_real d_e_1_in_3[48];
     for (int f = 0; f < 3; f++) {
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
@@ -804,7 +804,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_0_mix[96];
+    _Alignas(64) rank_real d_e_0_mix[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -827,7 +827,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_0_in[48];
+    _Alignas(64) rank_real d_e_0_in[48];
     for (int f = 0; f < 3; f++) {
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
@@ -844,7 +844,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_0_ratio[96];
+    _Alignas(64) rank_real d_e_0_ratio[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -871,7 +871,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         d_e_0_ratio_1[h * 3 + f] = d_e_0_sum[h * 3 + f] / e_0_mix_sum_1[h * 3 + f];
       }
     }
-    rank_real d_e_0_sum_1[18];
+    _Alignas(64) rank_real d_e_0_sum_1[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -889,7 +889,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_0[48];
+    _Alignas(64) rank_real d_e_0[48];
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
@@ -917,7 +917,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_0_in_1[48];
+    _Alignas(64) rank_real d_e_0_in_1[48];
     for (int g = 0; g < 3; g++) {
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
@@ -934,7 +934,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_0_times[18];
+    _Alignas(64) rank_real d_e_0_times[18];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         for (int g = 0; g < 3; g++) {
@@ -944,7 +944,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_0_sum_2[96];
+    _Alignas(64) rank_real d_e_0_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
 #pragma omp simd
@@ -964,7 +964,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_0_sum_3[96];
+    _Alignas(64) rank_real d_e_0_sum_3[96];
     for (int h = 0; h < 2; h++) {
       for (int g = 0; g < 3; g++) {
 #pragma omp simd
@@ -995,7 +995,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_0_in_2[48];
+    _Alignas(64) rank_real d_e_0_in_2[48];
     for (int g = 0; g < 3; g++) {
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
@@ -1024,7 +1024,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         }
       }
     }
-    rank_real d_e_0_in_3[48];
+    _Alignas(64) rank_real d_e_0_in_3[48];
     for (int f = 0; f < 3; f++) {
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
@@ -1156,7 +1156,7 @@ static void train_update(struct train_step *step, int part, int parts)
       rank_soon(step->state->state[0][0] + soon.id * 32L, 32);
       rank_soon(step->v_rows.d + soon.at * 16L, 16);
       { /* v */
-        rank_real g[16];
+        _Alignas(64) rank_real g[16];
         rank_lookups_sum(&step->v_rows, x.at, 16, g);
         rank_real *restrict w = step->v + x.id * 16L;
         rank_real *restrict m = step->state->state[0][0] + x.id * 32L;

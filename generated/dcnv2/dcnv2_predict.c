@@ -201,7 +201,7 @@ static void predict_tile_0(
   /* group 7: sample by sample */
   for (int s = 0; s < n; s++) {
     /* dcnv2.rank:20  logit = linear(concat(x3, deep), 1) */
-    rank_real logit_0_in[192];
+    _Alignas(64) rank_real logit_0_in[192];
 #pragma omp simd
     for (int i = 0; i < 51; i++) {
       logit_0_in[i] = x0[s * 64 + i] * (x3_0_sum[s * 64 + i] + x3_0_bias[i]) + x2[s * 64 + i];

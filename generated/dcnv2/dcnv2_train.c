@@ -352,7 +352,7 @@ static void train_tile_0(
   /* group 7: sample by sample */
   for (int s = 0; s < n; s++) {
     /* dcnv2.rank:20  logit = linear(concat(x3, deep), 1) */
-    rank_real logit_0_in[192];
+    _Alignas(64) rank_real logit_0_in[192];
 #pragma omp simd
     for (int i = 0; i < 51; i++) {
       logit_0_in[i] = x0[s * 64 + i] * (x3_0_sum[s * 64 + i] + x3_0_bias[i]) + x2[s * 64 + i];
@@ -613,7 +613,7 @@ static void train_update(struct train_step *step, int part, int parts)
       rank_soon(step->state->state[0][0] + soon.id * 32L, 32);
       rank_soon(step->v_rows.d + soon.at * 16L, 16);
       { /* v */
-        rank_real g[16];
+        _Alignas(64) rank_real g[16];
         rank_lookups_sum(&step->v_rows, x.at, 16, g);
         rank_real *restrict w = step->v + x.id * 16L;
         rank_real *restrict m = step->state->state[0][0] + x.id * 32L;

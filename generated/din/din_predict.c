@@ -227,7 +227,7 @@ static void predict_tile_0(
       }
     }
     /* din.rank:16  score = mlp(concat(h, t, h - t, h * t), 80, 40, 1; relu) */
-    rank_real score_0_weight_plus[2560];
+    _Alignas(64) rank_real score_0_weight_plus[2560];
     for (int d = 0; d < 32; d++) {
 #pragma omp simd
       for (int i = 0; i < 80; i++) {
@@ -250,7 +250,7 @@ static void predict_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    rank_real score_2_sum[50];
+    _Alignas(64) rank_real score_2_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -266,7 +266,7 @@ static void predict_tile_0(
       const rank_real each = score_2_sum[l] + score_2_bias[0];
       user_max = each > user_max ? each : user_max;
     }
-    rank_real user_exp[50];
+    _Alignas(64) rank_real user_exp[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       user_exp[l] = rank_exp(score_2_sum[l] + score_2_bias[0] - user_max);
@@ -276,12 +276,12 @@ static void predict_tile_0(
     for (int l = 0; l < L_len; l++) {
       user_sum += user_exp[l];
     }
-    rank_real user_ratio[50];
+    _Alignas(64) rank_real user_ratio[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       user_ratio[l] = user_exp[l] / user_sum;
     }
-    rank_real user[32];
+    _Alignas(64) rank_real user[32];
     /* [1, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(1, 32, L_len, user_ratio, 0, 1, h + L_row * 32, 32, (rank_vec){0},
       rank_store(user + col, sum));

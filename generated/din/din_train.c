@@ -378,7 +378,7 @@ static void train_tile_0(
       }
     }
     /* din.rank:16  score = mlp(concat(h, t, h - t, h * t), 80, 40, 1; relu) */
-    rank_real score_0_weight_plus_1[2560];
+    _Alignas(64) rank_real score_0_weight_plus_1[2560];
     for (int d = 0; d < 32; d++) {
 #pragma omp simd
       for (int i = 0; i < 80; i++) {
@@ -402,7 +402,7 @@ static void train_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    rank_real score_2_sum[50];
+    _Alignas(64) rank_real score_2_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -418,7 +418,7 @@ static void train_tile_0(
       const rank_real each = score_2_sum[l] + score_2_bias[0];
       user_max = each > user_max ? each : user_max;
     }
-    rank_real user_exp[50];
+    _Alignas(64) rank_real user_exp[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       user_exp[l] = rank_exp(score_2_sum[l] + score_2_bias[0] - user_max);
@@ -432,7 +432,7 @@ static void train_tile_0(
     for (int l = 0; l < L_len; l++) {
       user_ratio[L_row + l] = user_exp[l] / user_sum;
     }
-    rank_real user[32];
+    _Alignas(64) rank_real user[32];
     /* [1, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(1, 32, L_len, user_ratio + L_row, 0, 1, h + L_row * 32, 32, (rank_vec){0},
       rank_store(user + col, sum));
@@ -520,7 +520,7 @@ static void train_tile_0(
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
     /* din.rank:17  user  = sum[L](softmax[L](score) * h) */
-    rank_real d_score_sum[50];
+    _Alignas(64) rank_real d_score_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -535,7 +535,7 @@ static void train_tile_0(
       d_score_sum_1 += d_score_sum[l] * user_ratio[L_row + l];
     }
     /* din.rank:16  score = mlp(concat(h, t, h - t, h * t), 80, 40, 1; relu) */
-    rank_real d_score[50];
+    _Alignas(64) rank_real d_score[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       d_score[l] = (d_score_sum[l] - d_score_sum_1) * user_ratio[L_row + l];
@@ -583,7 +583,7 @@ static void train_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    rank_real score_0_weight_plus[2560];
+    _Alignas(64) rank_real score_0_weight_plus[2560];
     for (int i = 0; i < 80; i++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -608,11 +608,11 @@ static void train_tile_0(
         d_score_0_sum[s * 80 + i] += d_score_0[(L_row + l) * 80 + i];
       }
     }
-    rank_real d_score_0_sum_1[2560];
+    _Alignas(64) rank_real d_score_0_sum_1[2560];
     /* [80, L_len] x [L_len, 32]; 5120 flops for each row */
     RANK_GEMM(80, 32, L_len, d_score_0 + L_row * 80, 1, 80, h + L_row * 32, 32, (rank_vec){0},
       rank_store(d_score_0_sum_1 + row * 32 + col, sum));
-    rank_real d_h_sum[1600];
+    _Alignas(64) rank_real d_h_sum[1600];
     /* [L_len, 80] x [80, 32]; 5120 flops for each row */
     RANK_GEMM(L_len, 32, 80, d_score_0 + L_row * 80, 80, 1, score_0_weight_plus, 32, (rank_vec){0},
       rank_store(d_h_sum + row * 32 + col, sum));
@@ -817,7 +817,7 @@ static void train_update(struct train_step *step, int part, int parts)
       rank_soon(step->state->state[0][0] + soon.id * 64L, 64);
       rank_soon(step->ads_rows.d + soon.at * 32L, 32);
       { /* ads */
-        rank_real g[32];
+        _Alignas(64) rank_real g[32];
         rank_lookups_sum(&step->ads_rows, x.at, 32, g);
         rank_real *restrict w = step->ads + x.id * 32L;
         rank_real *restrict m = step->state->state[0][0] + x.id * 64L;

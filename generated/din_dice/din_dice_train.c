@@ -457,7 +457,7 @@ static void train_tile_0(
           score_0_weight[i * 96 + d] + score_0_weight[i * 96 + d + 32] * t[s * 32 + d];
       }
     }
-    rank_real score_0_weight_plus_1[1536];
+    _Alignas(64) rank_real score_0_weight_plus_1[1536];
     for (int d = 0; d < 32; d++) {
 #pragma omp simd
       for (int i = 0; i < 36; i++) {
@@ -635,7 +635,7 @@ static void train_tile_2(
             (score_sum[(L_row + l) * 48 + i] + score_0_sum[s * 48 + i] + score_0_bias[i]);
       }
     }
-    rank_real score_2_sum[50];
+    _Alignas(64) rank_real score_2_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -649,7 +649,7 @@ static void train_tile_2(
       score[L_row + l] = score_2_sum[l] + score_2_bias[0];
     }
     /* din_dice.rank:17  user  = sum[L](score * h) */
-    rank_real user[32];
+    _Alignas(64) rank_real user[32];
     /* [1, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(1, 32, L_len, score + L_row, 0, 1, h + L_row * 32, 32, (rank_vec){0},
       rank_store(user + col, sum));
@@ -916,9 +916,9 @@ static void train_tile_6(
 
   /* group 13: sample by sample */
   for (int s = 0; s < n; s++) {
-    rank_real logit_ratio_5[80];
-    rank_real logit_minus_1[80];
-    rank_real logit_2_out_1[80];
+    _Alignas(64) rank_real logit_ratio_5[80];
+    _Alignas(64) rank_real logit_minus_1[80];
+    _Alignas(64) rank_real logit_2_out_1[80];
 #pragma omp simd
     for (int i = 0; i < 80; i++) {
       logit_ratio_5[i] = logit_2_out[s * 80 + i] / logit_sqrt_1[i];
@@ -941,7 +941,7 @@ static void train_tile_6(
     for (int k = 0; k < 80; k++) {
       grad_logit_4_weight[k] += d_logit * logit_2_out_1[k];
     }
-    rank_real d_logit_3[80];
+    _Alignas(64) rank_real d_logit_3[80];
 #pragma omp simd
     for (int i = 0; i < 80; i++) {
       d_logit_3_times[s * 80 + i] = d_logit * logit_4_weight[i];
@@ -1207,7 +1207,7 @@ static void train_tile_10(
         grad_score_2_weight[k] += d_score[L_row + l] * score_0_out_1[(L_row + l) * 48 + k];
       }
     }
-    rank_real d_score_1[2400];
+    _Alignas(64) rank_real d_score_1[2400];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int i = 0; i < 36; i++) {
@@ -1342,7 +1342,7 @@ static void train_tile_12(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    rank_real d_score_0_minus[2400];
+    _Alignas(64) rank_real d_score_0_minus[2400];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int i = 0; i < 36; i++) {
@@ -1368,11 +1368,11 @@ static void train_tile_12(
         d_score_0_sum[s * 48 + i] += d_score_0_minus[l * 48 + i];
       }
     }
-    rank_real d_score_0_sum_1[1152];
+    _Alignas(64) rank_real d_score_0_sum_1[1152];
     /* [36, L_len] x [L_len, 32]; 2304 flops for each row */
     RANK_GEMM(36, 32, L_len, d_score_0_minus, 1, 48, h + L_row * 32, 32, (rank_vec){0},
       rank_store(d_score_0_sum_1 + row * 32 + col, sum));
-    rank_real d_h_sum[1600];
+    _Alignas(64) rank_real d_h_sum[1600];
     /* [L_len, 36] x [36, 32]; 2304 flops for each row */
     RANK_GEMM(L_len, 32, 36, d_score_0_minus, 48, 1, score_0_weight_plus + s * 1152, 32,
       (rank_vec){0}, rank_store(d_h_sum + row * 32 + col, sum));
@@ -1930,7 +1930,7 @@ static void train_update(struct train_step *step, int part, int parts)
       rank_soon(step->state->state[0][0] + soon.id * 64L, 64);
       rank_soon(step->ads_rows.d + soon.at * 32L, 32);
       { /* ads */
-        rank_real g[32];
+        _Alignas(64) rank_real g[32];
         rank_lookups_sum(&step->ads_rows, x.at, 32, g);
         rank_real *restrict w = step->ads + x.id * 32L;
         rank_real *restrict m = step->state->state[0][0] + x.id * 64L;

@@ -186,7 +186,7 @@ static void predict_tile_0(
       }
     }
     /* din_paper.rank:16  score = mlp(concat(h, h * t, t), 36, 1; prelu) */
-    rank_real score_0_weight_plus[1536];
+    _Alignas(64) rank_real score_0_weight_plus[1536];
     for (int d = 0; d < 32; d++) {
 #pragma omp simd
       for (int i = 0; i < 36; i++) {
@@ -208,7 +208,7 @@ static void predict_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    rank_real score_2_sum[50];
+    _Alignas(64) rank_real score_2_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -222,13 +222,13 @@ static void predict_tile_0(
       }
       score_2_sum[l] = sum;
     }
-    rank_real score[50];
+    _Alignas(64) rank_real score[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       score[l] = score_2_sum[l] + score_2_bias[0];
     }
     /* din_paper.rank:17  user  = sum[L](score * h) */
-    rank_real user[32];
+    _Alignas(64) rank_real user[32];
     /* [1, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(
       1, 32, L_len, score, 0, 1, h + L_row * 32, 32, (rank_vec){0}, rank_store(user + col, sum));

@@ -189,7 +189,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
   /* group 5: sample by sample */
   for (int s = 0; s < n; s++) {
     /* dlrm.rank:16  z      = concat[F](v[field], bottom -> V) */
-    rank_real z[64];
+    _Alignas(64) rank_real z[64];
     for (int d = 0; d < 16; d++) {
       for (int f = 0; f < 3; f++) {
         z[f * 16 + d] = step->v[(long)field[s * 3 + f] * 16 + d];
@@ -197,7 +197,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       z[3 * 16 + d] = bottom[s * 16 + d];
     }
     /* dlrm.rank:17  pair   = sum[D](z * z[V -> W])[V > W -> P] */
-    rank_real pair_sum[16];
+    _Alignas(64) rank_real pair_sum[16];
     for (int i = 0; i < 4; i++) {
 #pragma omp simd
       for (int w = 0; w < 4; w++) {

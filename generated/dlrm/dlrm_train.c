@@ -313,7 +313,7 @@ static void train_tile_0(
       z[s * 64 + 3 * 16 + d] = bottom[s * 16 + d];
     }
     /* dlrm.rank:17  pair   = sum[D](z * z[V -> W])[V > W -> P] */
-    rank_real pair_sum[16];
+    _Alignas(64) rank_real pair_sum[16];
     for (int i = 0; i < 4; i++) {
 #pragma omp simd
       for (int j = 0; j < 4; j++) {
@@ -416,7 +416,7 @@ static void train_tile_0(
   /* group 13: sample by sample */
   for (int s = 0; s < n; s++) {
     /* dlrm.rank:17  pair   = sum[D](z * z[V -> W])[V > W -> P] */
-    rank_real d_z_square[16];
+    _Alignas(64) rank_real d_z_square[16];
     for (int i = 0; i < 4; i++) {
 #pragma omp simd
       for (int j = 0; j < 4; j++) {
@@ -428,11 +428,11 @@ static void train_tile_0(
         d_z_square[i * 4 + j] = d_logit_0_in[s * 32 + i * (i - 1) / 2 + j + 16];
       }
     }
-    rank_real d_z_sum[64];
+    _Alignas(64) rank_real d_z_sum[64];
     /* [4, 4] x [4, 16]; 512 flops */
     RANK_GEMM(4, 16, 4, d_z_square, 4, 1, z + s * 64, 16, (rank_vec){0},
       rank_store(d_z_sum + row * 16 + col, sum));
-    rank_real d_z_sum_1[64];
+    _Alignas(64) rank_real d_z_sum_1[64];
     /* [4, 4] x [4, 16]; 512 flops */
     RANK_GEMM(4, 16, 4, d_z_square, 1, 4, z + s * 64, 16, (rank_vec){0},
       rank_store(d_z_sum_1 + row * 16 + col, sum));
@@ -611,7 +611,7 @@ static void train_update(struct train_step *step, int part, int parts)
       rank_soon(step->state->state[0][0] + soon.id * 32L, 32);
       rank_soon(step->v_rows.d + soon.at * 16L, 16);
       { /* v */
-        rank_real g[16];
+        _Alignas(64) rank_real g[16];
         rank_lookups_sum(&step->v_rows, x.at, 16, g);
         rank_real *restrict w = step->v + x.id * 16L;
         rank_real *restrict m = step->state->state[0][0] + x.id * 32L;

@@ -48,7 +48,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* ffm.rank:19  e     = v[field] */
-    rank_real e[36];
+    _Alignas(64) rank_real e[36];
     for (int f = 0; f < 3; f++) {
       for (int g = 0; g < 3; g++) {
         const rank_real *v_field = step->v + (long)field[s * 3 + f] * 12;

@@ -124,7 +124,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* fm.rank:18  e     = v[field] */
-    rank_real e[48];
+    _Alignas(64) rank_real e[48];
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd
@@ -133,7 +133,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       }
     }
     /* fm.rank:19  pairs = sum[F, G, D](e * e[F -> G]) - sum[F, D](e * e) */
-    rank_real pairs_sum[16];
+    _Alignas(64) rank_real pairs_sum[16];
 #pragma omp simd
     for (int d = 0; d < 16; d++) {
       pairs_sum[d] = 0;
@@ -184,7 +184,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     /* fm.rank:16  param b : f32 ~ zeros */
     grad_b[0] += d_logit;
     /* fm.rank:18  e     = v[field] */
-    rank_real d_e_times[16];
+    _Alignas(64) rank_real d_e_times[16];
 #pragma omp simd
     for (int d = 0; d < 16; d++) {
       d_e_times[d] = d_logit * pairs_sum[d];
@@ -301,7 +301,7 @@ static void train_update(struct train_step *step, int part, int parts)
       rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
       rank_soon(step->w_rows.d + soon.at, 1);
       { /* v */
-        rank_real g[16];
+        _Alignas(64) rank_real g[16];
         rank_lookups_sum(&step->v_rows, x.at, 16, g);
         rank_real *restrict w_1 = step->v + x.id * 16L;
         rank_real *restrict m = step->state->state[0][0] + x.id * 32L;

@@ -66,7 +66,7 @@ static void evaluate_tile_0(
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* fwfm.rank:20  e     = v[field] */
-    rank_real e[48];
+    _Alignas(64) rank_real e[48];
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd

@@ -50,7 +50,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* fwfm.rank:20  e     = v[field] */
-    rank_real e[48];
+    _Alignas(64) rank_real e[48];
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd

@@ -133,7 +133,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* fwfm.rank:20  e     = v[field] */
-    rank_real e[48];
+    _Alignas(64) rank_real e[48];
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd
@@ -209,11 +209,11 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
         d_e_square[f * 3 + g] = d_logit * r[f * (f - 1) / 2 + g];
       }
     }
-    rank_real d_e_sum[48];
+    _Alignas(64) rank_real d_e_sum[48];
     /* [3, 3] x [3, 16]; 288 flops */
     RANK_GEMM(
       3, 16, 3, d_e_square, 3, 1, e, 16, (rank_vec){0}, rank_store(d_e_sum + row * 16 + col, sum));
-    rank_real d_e_sum_1[48];
+    _Alignas(64) rank_real d_e_sum_1[48];
     /* [3, 3] x [3, 16]; 288 flops */
     RANK_GEMM(3, 16, 3, d_e_square, 1, 3, e, 16, (rank_vec){0},
       rank_store(d_e_sum_1 + row * 16 + col, sum));
@@ -331,7 +331,7 @@ static void train_update(struct train_step *step, int part, int parts)
       rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
       rank_soon(step->w_rows.d + soon.at, 1);
       { /* v */
-        rank_real g[16];
+        _Alignas(64) rank_real g[16];
         rank_lookups_sum(&step->v_rows, x.at, 16, g);
         rank_real *restrict w_1 = step->v + x.id * 16L;
         rank_real *restrict m = step->state->state[0][0] + x.id * 32L;

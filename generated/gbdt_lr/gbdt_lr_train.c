@@ -136,7 +136,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       d_logit_share[0] * (1.0f - y[s]) * rank_sigmoid(b_0[0] + logit_sum + logit_sum_1) -
       d_logit_share[0] * y[s] * rank_sigmoid(loss_sum_neg);
     /* gbdt_lr.rank:15  param k : f32[X] ~ zeros */
-    rank_real d_k[32];
+    _Alignas(64) rank_real d_k[32];
 #pragma omp simd
     for (int x = 0; x < 30; x++) {
       d_k[x] = z[s * 30 + x];

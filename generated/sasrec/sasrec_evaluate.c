@@ -340,7 +340,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
         s1_z_rows[(L_row + l) * 32 + d] = ads_hist[d];
       }
     }
-    rank_real s1_y_sum[50];
+    _Alignas(64) rank_real s1_y_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -349,7 +349,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
       s1_y_sum[l] = sum;
     }
-    rank_real place_minus[1600];
+    _Alignas(64) rank_real place_minus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -357,7 +357,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
           s1_z_rows[(L_row + l) * 32 + d] + place[l * 32 + d] - s1_y_sum[l] * 0.03125f;
       }
     }
-    rank_real s1_y_sum_1[50];
+    _Alignas(64) rank_real s1_y_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -366,7 +366,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
       s1_y_sum_1[l] = sum;
     }
-    rank_real s1_y_sqrt[50];
+    _Alignas(64) rank_real s1_y_sqrt[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s1_y_sqrt[l] = rank_sqrt(s1_y_sum_1[l] * 0.03125f + 1e-05f);
@@ -400,7 +400,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    rank_real s1_1_sum_1[3200];
+    _Alignas(64) rank_real s1_1_sum_1[3200];
     for (int l = 0; l < L_len; l++) {
       for (int m = 0; m < L_len; m++) {
         rank_real sum = 0;
@@ -412,7 +412,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
         s1_1_sum_1[l * 64 + m] = sum;
       }
     }
-    rank_real s1_past[3200];
+    _Alignas(64) rank_real s1_past[3200];
     for (int m = 0; m < L_len; m++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
@@ -420,7 +420,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
           rank_le((rank_real)(m), (rank_real)(l)), s1_1_sum_1[l * 64 + m] / 5.656854f, -1e+09f);
       }
     }
-    rank_real s1_z_max[50];
+    _Alignas(64) rank_real s1_z_max[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s1_z_max[l] = -(rank_real)INFINITY;
@@ -431,14 +431,14 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
         s1_z_max[l] = rank_max(s1_z_max[l], s1_past[m * 64 + l]);
       }
     }
-    rank_real s1_z_exp[3200];
+    _Alignas(64) rank_real s1_z_exp[3200];
     for (int m = 0; m < L_len; m++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
         s1_z_exp[m * 64 + l] = rank_exp(s1_past[m * 64 + l] - s1_z_max[l]);
       }
     }
-    rank_real s1_z_sum[50];
+    _Alignas(64) rank_real s1_z_sum[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s1_z_sum[l] = 0;
@@ -469,7 +469,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, s1_z_ratio + L_row * 64, 1, 64, s1_3_out + L_row * 32, 32,
       (rank_vec){0}, rank_store(s1_z_sum_1 + (L_row + row) * 32 + col, sum));
-    rank_real s1_sum[50];
+    _Alignas(64) rank_real s1_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -479,7 +479,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
       s1_sum[l] = sum;
     }
-    rank_real s1_minus[1600];
+    _Alignas(64) rank_real s1_minus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -487,7 +487,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
                                s1_z_sum_1[(L_row + l) * 32 + d] - s1_sum[l] * 0.03125f;
       }
     }
-    rank_real s1_sum_1[50];
+    _Alignas(64) rank_real s1_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -496,7 +496,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
       s1_sum_1[l] = sum;
     }
-    rank_real s1_sqrt[50];
+    _Alignas(64) rank_real s1_sqrt[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s1_sqrt[l] = rank_sqrt(s1_sum_1[l] * 0.03125f + 1e-05f);
@@ -534,7 +534,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
     }
     /* sasrec.rank:24  s2    = block(s1) */
-    rank_real s2_y_sum[50];
+    _Alignas(64) rank_real s2_y_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -543,14 +543,14 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
       s2_y_sum[l] = sum;
     }
-    rank_real s2_y_minus[1600];
+    _Alignas(64) rank_real s2_y_minus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         s2_y_minus[l * 32 + d] = s1[(L_row + l) * 32 + d] - s2_y_sum[l] * 0.03125f;
       }
     }
-    rank_real s2_y_sum_1[50];
+    _Alignas(64) rank_real s2_y_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -559,7 +559,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
       s2_y_sum_1[l] = sum;
     }
-    rank_real s2_y_sqrt[50];
+    _Alignas(64) rank_real s2_y_sqrt[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s2_y_sqrt[l] = rank_sqrt(s2_y_sum_1[l] * 0.03125f + 1e-05f);
@@ -587,7 +587,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    rank_real s2_1_sum_1[3200];
+    _Alignas(64) rank_real s2_1_sum_1[3200];
     for (int l = 0; l < L_len; l++) {
       for (int m = 0; m < L_len; m++) {
         rank_real sum = 0;
@@ -599,7 +599,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
         s2_1_sum_1[l * 64 + m] = sum;
       }
     }
-    rank_real s2_past[3200];
+    _Alignas(64) rank_real s2_past[3200];
     for (int m = 0; m < L_len; m++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
@@ -607,7 +607,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
           rank_le((rank_real)(m), (rank_real)(l)), s2_1_sum_1[l * 64 + m] / 5.656854f, -1e+09f);
       }
     }
-    rank_real s2_z_max[50];
+    _Alignas(64) rank_real s2_z_max[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s2_z_max[l] = -(rank_real)INFINITY;
@@ -618,14 +618,14 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
         s2_z_max[l] = rank_max(s2_z_max[l], s2_past[m * 64 + l]);
       }
     }
-    rank_real s2_z_exp[3200];
+    _Alignas(64) rank_real s2_z_exp[3200];
     for (int m = 0; m < L_len; m++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
         s2_z_exp[m * 64 + l] = rank_exp(s2_past[m * 64 + l] - s2_z_max[l]);
       }
     }
-    rank_real s2_z_sum[50];
+    _Alignas(64) rank_real s2_z_sum[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s2_z_sum[l] = 0;
@@ -657,7 +657,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
     RANK_GEMM(L_len, 32, L_len, s2_z_ratio + L_row * 64, 1, 64, s2_3_out + L_row * 32, 32,
       (rank_vec){0},
       rank_store(s2_z + (L_row + row) * 32 + col, rank_load(s1 + (L_row + row) * 32 + col) + sum));
-    rank_real s2_sum[50];
+    _Alignas(64) rank_real s2_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -666,14 +666,14 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
       s2_sum[l] = sum;
     }
-    rank_real s2_minus[1600];
+    _Alignas(64) rank_real s2_minus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         s2_minus[l * 32 + d] = s2_z[(L_row + l) * 32 + d] - s2_sum[l] * 0.03125f;
       }
     }
-    rank_real s2_sum_1[50];
+    _Alignas(64) rank_real s2_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -682,7 +682,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
       s2_sum_1[l] = sum;
     }
-    rank_real s2_sqrt[50];
+    _Alignas(64) rank_real s2_sqrt[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s2_sqrt[l] = rank_sqrt(s2_sum_1[l] * 0.03125f + 1e-05f);
@@ -713,7 +713,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
     /* sasrec.rank:25  state = layer_norm[D](s2) */
-    rank_real state_sum[50];
+    _Alignas(64) rank_real state_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -722,14 +722,14 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
       state_sum[l] = sum;
     }
-    rank_real state_minus[1600];
+    _Alignas(64) rank_real state_minus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         state_minus[l * 32 + d] = s2[(L_row + l) * 32 + d] - state_sum[l] * 0.03125f;
       }
     }
-    rank_real state_sum_1[50];
+    _Alignas(64) rank_real state_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -738,13 +738,13 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
       state_sum_1[l] = sum;
     }
-    rank_real state_sqrt[50];
+    _Alignas(64) rank_real state_sqrt[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       state_sqrt[l] = rank_sqrt(state_sum_1[l] * 0.03125f + 1e-05f);
     }
     /* sasrec.rank:26  last  = sum[L](where(index[L] == size[L] - 1, state, 0)) */
-    rank_real last[32];
+    _Alignas(64) rank_real last[32];
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
       last[d] = 0;

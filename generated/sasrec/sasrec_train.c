@@ -652,7 +652,7 @@ static void train_tile_0(
         s1_z_rows[(L_row + l) * 32 + d] = ads_hist[d];
       }
     }
-    rank_real s1_y_sum[50];
+    _Alignas(64) rank_real s1_y_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -661,7 +661,7 @@ static void train_tile_0(
       }
       s1_y_sum[l] = sum;
     }
-    rank_real place_minus[1600];
+    _Alignas(64) rank_real place_minus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -669,7 +669,7 @@ static void train_tile_0(
           s1_z_rows[(L_row + l) * 32 + d] + place[l * 32 + d] - s1_y_sum[l] * 0.03125f;
       }
     }
-    rank_real s1_y_sum_1[50];
+    _Alignas(64) rank_real s1_y_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -706,7 +706,7 @@ static void train_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    rank_real s1_near_sum[3200];
+    _Alignas(64) rank_real s1_near_sum[3200];
     for (int l = 0; l < L_len; l++) {
       for (int i = 0; i < L_len; i++) {
         rank_real sum = 0;
@@ -717,7 +717,7 @@ static void train_tile_0(
         s1_near_sum[l * 64 + i] = sum;
       }
     }
-    rank_real s1_past[3200];
+    _Alignas(64) rank_real s1_past[3200];
     for (int i = 0; i < L_len; i++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
@@ -725,7 +725,7 @@ static void train_tile_0(
           rank_le((rank_real)(i), (rank_real)(l)), s1_near_sum[l * 64 + i] / 5.656854f, -1e+09f);
       }
     }
-    rank_real s1_z_max[50];
+    _Alignas(64) rank_real s1_z_max[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s1_z_max[l] = -(rank_real)INFINITY;
@@ -736,14 +736,14 @@ static void train_tile_0(
         s1_z_max[l] = rank_max(s1_z_max[l], s1_past[i * 64 + l]);
       }
     }
-    rank_real s1_z_exp[3200];
+    _Alignas(64) rank_real s1_z_exp[3200];
     for (int i = 0; i < L_len; i++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
         s1_z_exp[i * 64 + l] = rank_exp(s1_past[i * 64 + l] - s1_z_max[l]);
       }
     }
-    rank_real s1_z_sum[50];
+    _Alignas(64) rank_real s1_z_sum[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s1_z_sum[l] = 0;
@@ -774,7 +774,7 @@ static void train_tile_0(
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, s1_z_ratio + L_row * 64, 1, 64, s1_3_out + L_row * 32, 32,
       (rank_vec){0}, rank_store(s1_z_sum_1 + (L_row + row) * 32 + col, sum));
-    rank_real s1_sum[50];
+    _Alignas(64) rank_real s1_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -784,7 +784,7 @@ static void train_tile_0(
       }
       s1_sum[l] = sum;
     }
-    rank_real s1_minus[1600];
+    _Alignas(64) rank_real s1_minus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -792,7 +792,7 @@ static void train_tile_0(
                                s1_z_sum_1[(L_row + l) * 32 + d] - s1_sum[l] * 0.03125f;
       }
     }
-    rank_real s1_sum_1[50];
+    _Alignas(64) rank_real s1_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -839,7 +839,7 @@ static void train_tile_0(
       }
     }
     /* sasrec.rank:24  s2    = block(s1) */
-    rank_real s2_y_sum[50];
+    _Alignas(64) rank_real s2_y_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -848,14 +848,14 @@ static void train_tile_0(
       }
       s2_y_sum[l] = sum;
     }
-    rank_real s2_y_minus[1600];
+    _Alignas(64) rank_real s2_y_minus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         s2_y_minus[l * 32 + d] = s1[(L_row + l) * 32 + d] - s2_y_sum[l] * 0.03125f;
       }
     }
-    rank_real s2_y_sum_1[50];
+    _Alignas(64) rank_real s2_y_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -892,7 +892,7 @@ static void train_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    rank_real s2_near_sum[3200];
+    _Alignas(64) rank_real s2_near_sum[3200];
     for (int l = 0; l < L_len; l++) {
       for (int i = 0; i < L_len; i++) {
         rank_real sum = 0;
@@ -903,7 +903,7 @@ static void train_tile_0(
         s2_near_sum[l * 64 + i] = sum;
       }
     }
-    rank_real s2_past[3200];
+    _Alignas(64) rank_real s2_past[3200];
     for (int i = 0; i < L_len; i++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
@@ -911,7 +911,7 @@ static void train_tile_0(
           rank_le((rank_real)(i), (rank_real)(l)), s2_near_sum[l * 64 + i] / 5.656854f, -1e+09f);
       }
     }
-    rank_real s2_z_max[50];
+    _Alignas(64) rank_real s2_z_max[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s2_z_max[l] = -(rank_real)INFINITY;
@@ -922,14 +922,14 @@ static void train_tile_0(
         s2_z_max[l] = rank_max(s2_z_max[l], s2_past[i * 64 + l]);
       }
     }
-    rank_real s2_z_exp[3200];
+    _Alignas(64) rank_real s2_z_exp[3200];
     for (int i = 0; i < L_len; i++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
         s2_z_exp[i * 64 + l] = rank_exp(s2_past[i * 64 + l] - s2_z_max[l]);
       }
     }
-    rank_real s2_z_sum[50];
+    _Alignas(64) rank_real s2_z_sum[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       s2_z_sum[l] = 0;
@@ -961,7 +961,7 @@ static void train_tile_0(
     RANK_GEMM(L_len, 32, L_len, s2_z_ratio + L_row * 64, 1, 64, s2_3_out + L_row * 32, 32,
       (rank_vec){0},
       rank_store(s2_z + (L_row + row) * 32 + col, rank_load(s1 + (L_row + row) * 32 + col) + sum));
-    rank_real s2_sum[50];
+    _Alignas(64) rank_real s2_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -970,14 +970,14 @@ static void train_tile_0(
       }
       s2_sum[l] = sum;
     }
-    rank_real s2_minus[1600];
+    _Alignas(64) rank_real s2_minus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         s2_minus[l * 32 + d] = s2_z[(L_row + l) * 32 + d] - s2_sum[l] * 0.03125f;
       }
     }
-    rank_real s2_sum_1[50];
+    _Alignas(64) rank_real s2_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1017,7 +1017,7 @@ static void train_tile_0(
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
     /* sasrec.rank:25  state = layer_norm[D](s2) */
-    rank_real state_sum[50];
+    _Alignas(64) rank_real state_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1026,14 +1026,14 @@ static void train_tile_0(
       }
       state_sum[l] = sum;
     }
-    rank_real state_minus[1600];
+    _Alignas(64) rank_real state_minus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         state_minus[l * 32 + d] = s2[(L_row + l) * 32 + d] - state_sum[l] * 0.03125f;
       }
     }
-    rank_real state_sum_1[50];
+    _Alignas(64) rank_real state_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1042,12 +1042,12 @@ static void train_tile_0(
       }
       state_sum_1[l] = sum;
     }
-    rank_real state_sqrt[50];
+    _Alignas(64) rank_real state_sqrt[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       state_sqrt[l] = rank_sqrt(state_sum_1[l] * 0.03125f + 1e-05f);
     }
-    rank_real state_ratio[1600];
+    _Alignas(64) rank_real state_ratio[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -1055,7 +1055,7 @@ static void train_tile_0(
       }
     }
     /* sasrec.rank:26  last  = sum[L](where(index[L] == size[L] - 1, state, 0)) */
-    rank_real last[32];
+    _Alignas(64) rank_real last[32];
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
       last[d] = 0;
@@ -1068,7 +1068,7 @@ static void train_tile_0(
       }
     }
     /* sasrec.rank:27  logit = sum[D](last * ads[item]) */
-    rank_real logit_rows[32];
+    _Alignas(64) rank_real logit_rows[32];
     const rank_real *ads_item = step->ads + (long)item[s] * 32;
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
@@ -1082,13 +1082,13 @@ static void train_tile_0(
     const rank_real d_logit = d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit) -
                               d_logit_share[0] * click[s] * rank_sigmoid(-logit);
     /* sasrec.rank:26  last  = sum[L](where(index[L] == size[L] - 1, state, 0)) */
-    rank_real d_last[32];
+    _Alignas(64) rank_real d_last[32];
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
       d_last[d] = d_logit * logit_rows[d];
     }
     /* sasrec.rank:25  state = layer_norm[D](s2) */
-    rank_real d_state[1600];
+    _Alignas(64) rank_real d_state[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -1102,7 +1102,7 @@ static void train_tile_0(
         grad_state_0_bias[d] += d_state[l * 32 + d];
       }
     }
-    rank_real d_s2_times[1600];
+    _Alignas(64) rank_real d_s2_times[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -1115,7 +1115,7 @@ static void train_tile_0(
         grad_state_0_weight[d] += d_state[l * 32 + d] * state_ratio[l * 32 + d];
       }
     }
-    rank_real d_s2_sum[50];
+    _Alignas(64) rank_real d_s2_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1124,12 +1124,12 @@ static void train_tile_0(
       }
       d_s2_sum[l] = sum;
     }
-    rank_real d_s2_times_1[50];
+    _Alignas(64) rank_real d_s2_times_1[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       d_s2_times_1[l] = -0.03125f * (d_s2_sum[l] / state_sqrt[l]);
     }
-    rank_real d_s2_plus[1600];
+    _Alignas(64) rank_real d_s2_plus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -1137,7 +1137,7 @@ static void train_tile_0(
           d_s2_times[l * 32 + d] / state_sqrt[l] + d_s2_times_1[l] * state_ratio[l * 32 + d];
       }
     }
-    rank_real d_s2_sum_1[50];
+    _Alignas(64) rank_real d_s2_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1223,7 +1223,7 @@ static void train_tile_0(
         grad_s2_4_weight[d] += d_s2_5_in[(L_row + l) * 32 + d] * s2_ratio[(L_row + l) * 32 + d];
       }
     }
-    rank_real d_s2_4_in[50];
+    _Alignas(64) rank_real d_s2_4_in[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1232,12 +1232,12 @@ static void train_tile_0(
       }
       d_s2_4_in[l] = sum;
     }
-    rank_real d_s2_z_times[50];
+    _Alignas(64) rank_real d_s2_z_times[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       d_s2_z_times[l] = -0.03125f * (d_s2_4_in[l] / s2_sqrt[L_row + l]);
     }
-    rank_real d_s2_z_plus[1600];
+    _Alignas(64) rank_real d_s2_z_plus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -1246,7 +1246,7 @@ static void train_tile_0(
           d_s2_z_times[l] * s2_ratio[(L_row + l) * 32 + d];
       }
     }
-    rank_real d_s2_z_sum[50];
+    _Alignas(64) rank_real d_s2_z_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1262,7 +1262,7 @@ static void train_tile_0(
           d_s2[(L_row + l) * 32 + d] + d_s2_z_plus[l * 32 + d] + -0.03125f * d_s2_z_sum[l];
       }
     }
-    rank_real d_s2_past_sum[3200];
+    _Alignas(64) rank_real d_s2_past_sum[3200];
     for (int l = 0; l < L_len; l++) {
       for (int i = 0; i < L_len; i++) {
         rank_real sum = 0;
@@ -1282,7 +1282,7 @@ static void train_tile_0(
         grad_s2_3_bias[d] += d_s2_3[(L_row + l) * 32 + d];
       }
     }
-    rank_real d_s2_past_sum_1[50];
+    _Alignas(64) rank_real d_s2_past_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1291,7 +1291,7 @@ static void train_tile_0(
       }
       d_s2_past_sum_1[l] = sum;
     }
-    rank_real d_s2_1_ratio[3200];
+    _Alignas(64) rank_real d_s2_1_ratio[3200];
     for (int i = 0; i < L_len; i++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
@@ -1378,7 +1378,7 @@ static void train_tile_0(
                                s2_y_ratio[(L_row + l) * 32 + d];
       }
     }
-    rank_real d_s1_sum[50];
+    _Alignas(64) rank_real d_s1_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1387,12 +1387,12 @@ static void train_tile_0(
       }
       d_s1_sum[l] = sum;
     }
-    rank_real d_s1_times_1[50];
+    _Alignas(64) rank_real d_s1_times_1[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       d_s1_times_1[l] = -0.03125f * (d_s1_sum[l] / s2_y_sqrt[L_row + l]);
     }
-    rank_real d_s1_plus[1600];
+    _Alignas(64) rank_real d_s1_plus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -1400,7 +1400,7 @@ static void train_tile_0(
                                 d_s1_times_1[l] * s2_y_ratio[(L_row + l) * 32 + d];
       }
     }
-    rank_real d_s1_sum_1[50];
+    _Alignas(64) rank_real d_s1_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1475,7 +1475,7 @@ static void train_tile_0(
         grad_s1_4_weight[d] += d_s1_5_in[(L_row + l) * 32 + d] * s1_ratio[(L_row + l) * 32 + d];
       }
     }
-    rank_real d_s1_4_in[50];
+    _Alignas(64) rank_real d_s1_4_in[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1484,12 +1484,12 @@ static void train_tile_0(
       }
       d_s1_4_in[l] = sum;
     }
-    rank_real d_s1_z_times[50];
+    _Alignas(64) rank_real d_s1_z_times[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       d_s1_z_times[l] = -0.03125f * (d_s1_4_in[l] / s1_sqrt[L_row + l]);
     }
-    rank_real d_s1_z_plus[1600];
+    _Alignas(64) rank_real d_s1_z_plus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -1498,7 +1498,7 @@ static void train_tile_0(
           d_s1_z_times[l] * s1_ratio[(L_row + l) * 32 + d];
       }
     }
-    rank_real d_s1_z_sum[50];
+    _Alignas(64) rank_real d_s1_z_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1514,7 +1514,7 @@ static void train_tile_0(
           d_s1[(L_row + l) * 32 + d] + d_s1_z_plus[l * 32 + d] + -0.03125f * d_s1_z_sum[l];
       }
     }
-    rank_real d_s1_past_sum[3200];
+    _Alignas(64) rank_real d_s1_past_sum[3200];
     for (int l = 0; l < L_len; l++) {
       for (int i = 0; i < L_len; i++) {
         rank_real sum = 0;
@@ -1534,7 +1534,7 @@ static void train_tile_0(
         grad_s1_3_bias[d] += d_s1_3[(L_row + l) * 32 + d];
       }
     }
-    rank_real d_s1_past_sum_1[50];
+    _Alignas(64) rank_real d_s1_past_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1543,7 +1543,7 @@ static void train_tile_0(
       }
       d_s1_past_sum_1[l] = sum;
     }
-    rank_real d_s1_1_ratio[3200];
+    _Alignas(64) rank_real d_s1_1_ratio[3200];
     for (int i = 0; i < L_len; i++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
@@ -1630,7 +1630,7 @@ static void train_tile_0(
                                s1_y_ratio[(L_row + l) * 32 + d];
       }
     }
-    rank_real d_place_sum[50];
+    _Alignas(64) rank_real d_place_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1639,12 +1639,12 @@ static void train_tile_0(
       }
       d_place_sum[l] = sum;
     }
-    rank_real d_place_times_1[50];
+    _Alignas(64) rank_real d_place_times_1[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       d_place_times_1[l] = -0.03125f * (d_place_sum[l] / s1_y_sqrt[L_row + l]);
     }
-    rank_real d_place_plus[1600];
+    _Alignas(64) rank_real d_place_plus[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -1652,7 +1652,7 @@ static void train_tile_0(
                                    d_place_times_1[l] * s1_y_ratio[(L_row + l) * 32 + d];
       }
     }
-    rank_real d_place_sum_1[50];
+    _Alignas(64) rank_real d_place_sum_1[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -1661,7 +1661,7 @@ static void train_tile_0(
       }
       d_place_sum_1[l] = sum;
     }
-    rank_real d_place[1600];
+    _Alignas(64) rank_real d_place[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
@@ -1836,7 +1836,7 @@ static void train_update(struct train_step *step, int part, int parts)
       rank_soon(step->state->state[0][0] + soon.id * 64L, 64);
       rank_soon(step->ads_rows.d + soon.at * 32L, 32);
       { /* ads */
-        rank_real g[32];
+        _Alignas(64) rank_real g[32];
         rank_lookups_sum(&step->ads_rows, x.at, 32, g);
         rank_real *restrict w = step->ads + x.id * 32L;
         rank_real *restrict m = step->state->state[0][0] + x.id * 64L;

@@ -678,7 +678,7 @@ static void train_tile_2(
       d_u_times_1[s * step->n + c] =
         step->d_a_ratio[c] * rank_exp(d_u_sum[s * step->n + c] / 0.07f - step->loss_sum_max_1[c]);
     }
-    rank_real d_u_sum_1[128];
+    _Alignas(64) rank_real d_u_sum_1[128];
 #pragma omp simd
     for (int e = 0; e < 128; e++) {
       d_u_sum_1[e] = 0;
@@ -690,7 +690,7 @@ static void train_tile_2(
       }
     }
     /* two_tower.rank:10  u = l2_normalize[E](mlp(user, 256, 128, 64, E; relu)) */
-    rank_real d_u[128];
+    _Alignas(64) rank_real d_u[128];
 #pragma omp simd
     for (int e = 0; e < 128; e++) {
       d_u[e] = d_u_neg[0] * a[s * 128 + e] + d_u_sum_1[e] / 0.07f +
@@ -710,7 +710,7 @@ static void train_tile_2(
       d_a_times[s * step->n + c] =
         step->d_u_ratio[c] * rank_exp(d_a_sum_1[s * step->n + c] / 0.07f - step->loss_sum_max[c]);
     }
-    rank_real d_a_sum_2[128];
+    _Alignas(64) rank_real d_a_sum_2[128];
 #pragma omp simd
     for (int e = 0; e < 128; e++) {
       d_a_sum_2[e] = 0;
@@ -722,7 +722,7 @@ static void train_tile_2(
       }
     }
     /* two_tower.rank:11  a = l2_normalize[E](mlp(ad,   256, 128, 64, E; relu)) */
-    rank_real d_a[128];
+    _Alignas(64) rank_real d_a[128];
 #pragma omp simd
     for (int e = 0; e < 128; e++) {
       d_a[e] = d_u_neg[0] * u[s * 128 + e] + d_a_sum[s * 128 + e] * d_a_ratio[s] / 0.07f +

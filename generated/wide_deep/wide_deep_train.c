@@ -498,7 +498,7 @@ static void train_update(struct train_step *step, int part, int parts)
       rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
       rank_soon(step->w_rows.d + soon.at, 1);
       { /* v */
-        rank_real g[16];
+        _Alignas(64) rank_real g[16];
         rank_lookups_sum(&step->v_rows, x.at, 16, g);
         rank_real *restrict w_1 = step->v + x.id * 16L;
         rank_real *restrict m = step->state->state[0][0] + x.id * 32L;

@@ -154,13 +154,13 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       }
     }
     /* youtube_dnn.rank:19  near = exp(-softplus(rate) * age) */
-    rank_real near[1000];
+    _Alignas(64) rank_real near[1000];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       near[l] = rank_exp(rate_neg[0] * ((rank_real)L_len - 1.0f - (rank_real)(l)));
     }
     /* youtube_dnn.rank:20  past = sum[L](near * h) / max(sum[L](near), 1e-6) */
-    rank_real past_sum[64];
+    _Alignas(64) rank_real past_sum[64];
     /* [1, L_len] x [L_len, 64]; 128 flops for each row */
     RANK_GEMM(
       1, 64, L_len, near, 0, 1, h + L_row * 64, 64, (rank_vec){0}, rank_store(past_sum + col, sum));
@@ -170,7 +170,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       past_sum_1 += near[l];
     }
     /* youtube_dnn.rank:21  u    = mlp(concat(past, mean[L](h)), 128, D; relu) */
-    rank_real u_sum[64];
+    _Alignas(64) rank_real u_sum[64];
 #pragma omp simd
     for (int d = 0; d < 64; d++) {
       u_sum[d] = 0;

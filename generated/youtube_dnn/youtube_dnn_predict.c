@@ -128,13 +128,13 @@ static void predict_tile_0(
       }
     }
     /* youtube_dnn.rank:19  near = exp(-softplus(rate) * age) */
-    rank_real near[1000];
+    _Alignas(64) rank_real near[1000];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {
       near[l] = rank_exp(rate_neg[0] * ((rank_real)L_len - 1.0f - (rank_real)(l)));
     }
     /* youtube_dnn.rank:20  past = sum[L](near * h) / max(sum[L](near), 1e-6) */
-    rank_real past_sum[64];
+    _Alignas(64) rank_real past_sum[64];
     /* [1, L_len] x [L_len, 64]; 128 flops for each row */
     RANK_GEMM(
       1, 64, L_len, near, 0, 1, h + L_row * 64, 64, (rank_vec){0}, rank_store(past_sum + col, sum));
@@ -144,7 +144,7 @@ static void predict_tile_0(
       past_sum_1 += near[l];
     }
     /* youtube_dnn.rank:21  u    = mlp(concat(past, mean[L](h)), 128, D; relu) */
-    rank_real u_sum[64];
+    _Alignas(64) rank_real u_sum[64];
 #pragma omp simd
     for (int d = 0; d < 64; d++) {
       u_sum[d] = 0;
@@ -164,7 +164,7 @@ static void predict_tile_0(
       u_0_in[s * 128 + d + 64] = u_sum[d] / rank_max((rank_real)L_len, 1.0f);
     }
     /* youtube_dnn.rank:25  output item_vector = concat(items[item], bias[item]) */
-    rank_real item_vector[80];
+    _Alignas(64) rank_real item_vector[80];
     const rank_real *items_item = step->items + (long)item[s] * 64;
 #pragma omp simd
     for (int d = 0; d < 64; d++) {
@@ -194,7 +194,7 @@ static void predict_tile_0(
   /* group 4: sample by sample */
   for (int s = 0; s < n; s++) {
     /* youtube_dnn.rank:24  output user_vector = concat(u, 1) */
-    rank_real user_vector[80];
+    _Alignas(64) rank_real user_vector[80];
 #pragma omp simd
     for (int d = 0; d < 64; d++) {
       user_vector[d] = u_1_sum[s * 64 + d] + u_1_bias[d];

@@ -268,7 +268,7 @@ static void train_tile_0(
     RANK_GEMM(1, 64, L_len, near + L_row, 0, 1, h + L_row * 64, 64, (rank_vec){0},
       rank_store(past + s * 64 + col, sum / rank_max(past_sum[s], 1e-06f)));
     /* youtube_dnn.rank:21  u    = mlp(concat(past, mean[L](h)), 128, D; relu) */
-    rank_real u_sum[64];
+    _Alignas(64) rank_real u_sum[64];
 #pragma omp simd
     for (int d = 0; d < 64; d++) {
       u_sum[d] = 0;
@@ -415,7 +415,7 @@ static void train_tile_1(
       d_score[s * step->n + c] = rank_where((rank_real)(step->item[c] == item[s]), 0.0f,
         d_other_ratio[s] * loss_sum_exp[s * step->n + c]);
     }
-    rank_real d_user_vector_sum[80];
+    _Alignas(64) rank_real d_user_vector_sum[80];
 #pragma omp simd
     for (int i = 0; i < 65; i++) {
       d_user_vector_sum[i] = 0;
@@ -474,8 +474,8 @@ static void train_tile_1(
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
     /* youtube_dnn.rank:20  past = sum[L](near * h) / max(sum[L](near), 1e-6) */
-    rank_real d_h_ratio[64];
-    rank_real d_h_ratio_1[64];
+    _Alignas(64) rank_real d_h_ratio[64];
+    _Alignas(64) rank_real d_h_ratio_1[64];
 #pragma omp simd
     for (int d = 0; d < 64; d++) {
       d_h_ratio[d] = d_u_0_in[s * 128 + d + 64] / rank_max((rank_real)L_len, 1.0f);
@@ -489,7 +489,7 @@ static void train_tile_1(
     const rank_real d_near_times =
       d_near_sum / rank_max(past_sum[s], 1e-06f) *
       (rank_lt(1e-06f, past_sum[s]) + 0.5f * rank_eq(past_sum[s], 1e-06f));
-    rank_real d_near_sum_1[1000];
+    _Alignas(64) rank_real d_near_sum_1[1000];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -561,7 +561,7 @@ static void train_tile_2(
                                             d_item_vector_sum[s * step->n + c] - often[s]) -
                                           step->loss_sum_max[c]));
     }
-    rank_real d_item_vector_sum_1[80];
+    _Alignas(64) rank_real d_item_vector_sum_1[80];
 #pragma omp simd
     for (int i = 0; i < 65; i++) {
       d_item_vector_sum_1[i] = 0;
@@ -795,7 +795,7 @@ static void train_update(struct train_step *step, int part, int parts)
       rank_soon(step->state->state[0][0] + soon.id * 128L, 128);
       rank_soon(step->items_rows.d + soon.at * 64L, 64);
       { /* items */
-        rank_real g[64];
+        _Alignas(64) rank_real g[64];
         rank_lookups_sum(&step->items_rows, x.at, 64, g);
         rank_real *restrict w = step->items + x.id * 64L;
         rank_real *restrict m = step->state->state[0][0] + x.id * 128L;
