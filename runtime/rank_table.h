@@ -215,6 +215,13 @@ RANK_INLINE void rank_soon(const rank_real *p, long count)
     __builtin_prefetch(p + i, 1);
 }
 
+/* `count` numbers that will be read soon. */
+RANK_INLINE void rank_fetch(const rank_real *p, long count)
+{
+  for (long i = 0; i < count; i += 64 / (long)sizeof *p)
+    __builtin_prefetch(p + i);
+}
+
 /* slots[0] += slots[1] + ... for numbers [from, to) of slots that are `stride` numbers apart. */
 static inline void rank_sum_slots(rank_real *slots, long stride, int count, long from, long to)
 {

@@ -179,6 +179,9 @@ static void sample_loop(Emit *e, const Block *b)
   Buf body = {.arena = e->arena};
   e->out = &body;
   e->indent++;
+  if (e->p->tiles) {
+    rows_fetch(e, b);
+  }
   stmts_print(e, b->stmts.n, b->stmts.data);
   e->indent--;
   e->out = outer;

@@ -107,6 +107,9 @@ void zero_padding(Emit *e, const Stmt *s, const Node *n);
 void stmts_print(Emit *e, int count, const int *stmts);
 void stmt_print(Emit *e, const Stmt *s);
 
+/* soon.c */
+void rows_fetch(Emit *e, const Block *b); /* rows that a later sample looks up, into the cache */
+
 /* reduce.c, pieces.c, leave.c */
 void reduce_print(Emit *e, const Stmt *s);
 void structure_print(Emit *e, const Stmt *s);

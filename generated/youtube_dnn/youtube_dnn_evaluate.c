@@ -145,6 +145,16 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
+    if (s + 1 < n) { /* what a later sample looks up */
+      for (long i = L_off[s + 1] - L_off[0]; i < L_off[s + 2] - L_off[0]; i++) {
+        const long soon = hist[i];
+        rank_fetch(step->items + soon * 64, 64);
+      }
+    }
+    if (s + 8 < n) { /* what a later sample looks up */
+      const long soon = item[s + 8];
+      rank_fetch(step->items + soon * 64, 64);
+    }
     /* youtube_dnn.rank:17  h    = items[hist] */
     for (int l = 0; l < L_len; l++) {
       const rank_real *items_hist = step->items + (long)hist[L_row + l] * 64;
