@@ -53,6 +53,14 @@ static inline void *rank_carve(char *base, size_t *used, size_t bytes)
   return base ? base + at : NULL;
 }
 
+/* Samples in a tile, when n of them are to be `parts` tiles or more: halves of `most`, but not less than 64. */
+static inline long rank_tile(long n, long most, int parts)
+{
+  while (most > 64 && most * parts > n)
+    most /= 2;
+  return most;
+}
+
 /* Rows of a ragged axis in a batch; as many as may be when the batch has no arrays. */
 static inline long rank_rows(const rank_batch *b, int dim, long max)
 {

@@ -132,7 +132,8 @@ void bind_function(Emit *e)
   put_line(e, "step->n = b->n;");
   put_line(e, "step->threads = threads;");
   if (e->p->tiles) {
-    put_line(e, "const long tiles = (b->n + TILE - 1) / TILE;");
+    put_line(e, "const long size = %s;", tile_size(e));
+    put_line(e, "const long tiles = (b->n + size - 1) / size;");
     put_line(e, "step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;");
   } else {
     put_line(e, "step->slots = b->n < 1 ? 1 : b->n < SLOTS ? (int)b->n : SLOTS;");

@@ -151,6 +151,7 @@ void tile_functions(Emit *e);
 void sample_loop(Emit *e, const Block *b, int count, const int *stmts);
 void profile_start(Emit *e); /* with a clock between groups: reads it, and adds to a group */
 void profile_group(Emit *e, int group);
+const char *tile_size(const Emit *e); /* of a step, in C */
 void phases_function(Emit *e); /* totals, tiles and sums of every phase, in a parallel region */
 void bind_function(Emit *e);   /* fills a struct step from state, batch and working memory */
 void function_begin(Emit *e);  /* from here to function_end the body is collected */

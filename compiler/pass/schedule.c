@@ -249,22 +249,48 @@ static void keep_local(Plan *p)
   }
 }
 
+/* What every tile reads or adds to again: matrices, and sums over the batch. */
+static long shared_bytes(const Plan *p)
+{
+  long bytes = 0;
+  for (int i = 0; i < p->g->nodes.n; i++) {
+    bytes += p->value[i].place == PLACE_SLOT ? 4 * p->value[i].layout.width : 0;
+  }
+  for (int i = 0; i < p->stmts.n; i++) {
+    const Stmt *s = &p->stmts.data[i];
+    if (s->kind != STMT_CONTRACT || p->value[plan_source(s->contract.b)->id].scope != SCOPE_TOTAL) {
+      continue;
+    }
+    long size = 4;
+    for (int k = 0; k < s->contract.b->type.n; k++) {
+      size *= axis_extent(p->g, s->contract.b->type.axis[k]);
+    }
+    bytes += size;
+  }
+  return bytes;
+}
+
+/* A slab that stays in the second-level cache (of 2 MB, say) beside what all tiles share. Where that alone
+ * is too much, it comes from further away for every tile: tiles are larger then, to come less often. */
 static void choose_tile(Plan *p)
 {
-  enum { SLAB = 1 << 20, LEAST = 8, MOST = 64 };
+  enum { CACHE = 1 << 20, LEAST = 8, MOST = 64, FURTHER = 4 };
   if (p->tile > 0) {
     return;
   }
   long bytes = 0;
+  bool across = false;
   for (int i = 0; i < p->g->nodes.n; i++) {
     const Value *v = &p->value[i];
     if (v->place == PLACE_TILE) {
       long rows = v->layout.ragged < 0 ? 1 : axis_extent(p->g, v->layout.ragged);
       bytes += 4 * rows * v->layout.width;
+      across |= v->layout.across > 0;
     }
   }
+  const long times = !across && shared_bytes(p) > CACHE ? FURTHER : 1;
   p->tile = LEAST;
-  while (p->tile < MOST && 2 * p->tile * bytes <= SLAB) {
+  while (p->tile < MOST * times && 2 * p->tile * bytes <= CACHE * times) {
     p->tile *= 2;
   }
 }
