@@ -53,6 +53,17 @@ static bool copy_fit_files(const Build *b)
   return true;
 }
 
+/* With -v: how many rules fired, and the last: what --max-rewrites and a search by halves end at. */
+static void tell_rewrites(const Session *s)
+{
+  const RuleLog *log = s->graph->log;
+  if (s->options->verbose && log->fired.n > 0) {
+    const Fired *last = &log->fired.data[log->fired.n - 1];
+    fprintf(stderr, "  %d rewrites and simplifications; the last rewrite, line %d: %s\n",
+      log->fired.n, loc_line(last->loc), last->why);
+  }
+}
+
 /* The C of the model, into the folder. */
 static int emit_files(Build *b, Options *o)
 {
@@ -73,6 +84,7 @@ static int emit_files(Build *b, Options *o)
   EmitOptions options = {.level = o->level, .rewrite = o->rewrite, .f64 = o->f64, .tile = o->tile};
   emit_model(o->arena, b->session.graph, &options, &b->files);
   session_time(&b->session, "emit", start);
+  tell_rewrites(&b->session);
   if (!folder_make(b->folder)) {
     return EXIT_USAGE;
   }

@@ -75,6 +75,30 @@ static int explain_passes(Session *s)
   return EXIT_FINE;
 }
 
+/* The rewrites that save arithmetic, where they fired. */
+static void explain_rewrites(const Session *s)
+{
+  Arena *a = s->options->arena;
+  const RuleLog *log = s->graph->log;
+  Table t = {.arena = a, .columns = 2, .heads = {"from", "why"}};
+  long simple = 0;
+  for (int i = 0; i < log->fired.n; i++) {
+    const Fired *f = &log->fired.data[i];
+    int line = loc_line(f->loc);
+    simple += !f->saves;
+    if (f->saves) {
+      table_cell(&t, line > 0 ? str_format(a, "line %d", line) : (Str){0});
+      table_cell(&t, str_of(f->why));
+    }
+  }
+  printf("\nRewritten to save arithmetic%s; and %ld simplifications\n",
+    t.cells.n > 0 ? "" : ": nothing", simple);
+  if (t.cells.n > 0) {
+    fputs("\n", stdout);
+    table_print(&t, "  ", stdout);
+  }
+}
+
 /* ---- groups ---- */
 
 static const char *kind_text(const Plan *p, const Stmt *s)
@@ -224,6 +248,9 @@ int command_explain(Options *o)
   if (code == EXIT_FINE) {
     printf("%.*s\n\n", STR_ARG(s.graph->model));
     code = explain_passes(&s);
+  }
+  if (code == EXIT_FINE) {
+    explain_rewrites(&s);
   }
   EmitOptions options = {.level = o->level, .rewrite = o->rewrite, .f64 = o->f64, .tile = o->tile};
   for (int i = 0; i < 2 && code == EXIT_FINE; i++) {

@@ -19,21 +19,22 @@ static const Subcommand commands[] = {
     "The exit code is 1 when the model has errors."},
   {"dump", "md", command_dump, "Print the program after each pass, or after one of them",
     "What is printed after one pass is a program again: it can be read, changed and compiled."},
-  {"emit", "mlef", command_emit, "Write the C of a model",
+  {"emit", "mlwef", command_emit, "Write the C of a model",
     "Files whose text did not change are left alone."},
-  {"build", "mlefc", command_build, "Compile a model: program, library, header and the C",
+  {"build", "mlwefc", command_build, "Compile a model: program, library, header and the C",
     "DIR/NAME is a program (NAME --help), DIR/libNAME.so with DIR/NAME.h a library."},
-  {"run", "mlefcr", command_run, "Build into a folder, then run `NAME train ARGUMENTS`",
+  {"run", "mlwefcr", command_run, "Build into a folder, then run `NAME train ARGUMENTS`",
     "Options of rankc come before the model, what follows it goes to the program; when that begins "
     "with a word (eval, predict, ...), this word replaces train."},
-  {"explain", "mlef", command_explain, "Say how a model will run, and what that costs",
+  {"explain", "mlwef", command_explain, "Say how a model will run, and what that costs",
     "Sizes and costs are computed from the program; nothing is compiled or run."},
   {"bench", "mefcb", command_bench, "Measure fused against unfused, level by level",
     "Builds the levels into a folder (default build/NAME.bench), checks that they agree, and runs "
     "them "
     "in turn on the same made-up data."},
-  {"interpret", "mi", command_interpret, "Evaluate a model plainly, in double precision",
-    "The reference for `NAME step`, on the same files."},
+  {"interpret", "miw", command_interpret, "Evaluate a model plainly, in double precision",
+    "The reference for `NAME step`, on the same files. With --max-rewrites=0 what is evaluated is the "
+    "model as written and its gradients as they were taken."},
   {"gradcheck", "mg", command_gradcheck, "Compare gradients with finite differences of the loss",
     "In double precision, on random parameters and a random batch; the exit code is 1 when an "
     "error is "

@@ -22,6 +22,7 @@ enum {
   KEY_PASSES,
   KEY_FUSE,
   KEY_NO_REWRITE,
+  KEY_MAX_REWRITES,
   KEY_DTYPE,
   KEY_TILE,
   KEY_CC,
@@ -143,8 +144,6 @@ static const struct argp_option level_options[] = {
     "reduction nests), tiles (tile by tile through everything), all (default: and what follows a "
     "contraction inside its kernel)",
     0},
-  {"no-rewrite", KEY_NO_REWRITE, NULL, 0,
-    "Leave out the rewrites that save arithmetic (contractions distributed over concat, ...)", 0},
   {0},
 };
 
@@ -158,8 +157,28 @@ static error_t parse_level(int key, char *arg, struct argp_state *state)
     o->level = (FuseLevel)option_word(state, "--fuse", arg, 4, fuse_words);
     o->rewrite &= o->level != FUSE_OFF; /* the baseline computes what the model says */
     return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp_option rewrite_options[] = {
+  {"no-rewrite", KEY_NO_REWRITE, NULL, 0,
+    "Leave out the rewrites that save arithmetic (contractions distributed over concat, ...)", 0},
+  {"max-rewrites", KEY_MAX_REWRITES, "N", 0,
+    "Apply the first N rewrites and simplifications only: to find the one that goes wrong", 0},
+  {0},
+};
+
+static error_t parse_rewrite(int key, char *arg, struct argp_state *state)
+{
+  Options *o = state->input;
+  switch (key) {
   case KEY_NO_REWRITE:
     o->rewrite = false;
+    return 0;
+  case KEY_MAX_REWRITES:
+    o->max_rewrites = option_number(state, "--max-rewrites", arg, 0, LONG_MAX);
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
@@ -339,6 +358,7 @@ static const struct Group {
   {'m', {.options = model_options, .parser = parse_model}},
   {'d', {.options = dump_options, .parser = parse_dump}},
   {'l', {.options = level_options, .parser = parse_level}},
+  {'w', {.options = rewrite_options, .parser = parse_rewrite}},
   {'e', {.options = emit_options, .parser = parse_emit}},
   {'f', {.options = out_options, .parser = parse_out}},
   {'c', {.options = cc_options, .parser = parse_cc}},
@@ -423,6 +443,7 @@ void options_parse(const Subcommand *command, int argc, char **argv, Options *o)
   o->jobs = 2;
   o->level = FUSE_ALL;
   o->rewrite = true;
+  o->max_rewrites = LONG_MAX;
   o->steps = 1;
   o->tolerance = 1e-5;
   o->probes = 24;

@@ -94,6 +94,10 @@ int session_start(Session *s, Options *o)
   }
   FrontOptions options = {o->dim_names.n, o->dim_names.data, o->dim_extents.data};
   s->graph = front_compile(o->arena, &s->source, &options, &s->diags);
+  if (s->graph) {
+    s->graph->log = ARENA_NEW(o->arena, RuleLog);
+    s->graph->log->most = o->max_rewrites;
+  }
   session_time(s, "check", start);
   int code = report(s);
   if (code == EXIT_FINE && !s->graph) {

@@ -44,6 +44,7 @@ Graph *graph_shell(Arena *a, const Graph *old)
 {
   Graph *g = ARENA_NEW(a, Graph);
   g->arena = a;
+  g->log = old->log;
   g->model = old->model;
   g->doc = old->doc;
   g->source = old->source;

@@ -195,8 +195,21 @@ typedef struct Data {
   int base;       /* libsvm: the first index, 0 or 1 */
 } Data;
 
+/* What rules did to a program on its way through the compiler, in order. */
+typedef struct Fired {
+  const char *why;
+  Loc loc;    /* of what was rewritten, in the model; {0}: nowhere in it */
+  bool saves; /* by a rule that saves arithmetic, not a simplification */
+} Fired;
+
+typedef struct RuleLog {
+  VEC(Fired) fired;
+  long most; /* no rule fires any more when so many have; to find the one that goes wrong */
+} RuleLog;
+
 typedef struct Graph {
   Arena *arena;
+  RuleLog *log; /* shared by all the forms of a program; NULL: none is kept */
   Str model, doc;
   const Source *source;
   VEC(Axis) axes;

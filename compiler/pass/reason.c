@@ -324,6 +324,23 @@ static void log_stmt(Arena *a, const Plan *p, const Stmt *s, int room, Lines *ou
   add_line(a, out, room, "  ", buf_take(&buf));
 }
 
+/* What was rewritten to save arithmetic, and where; the same line is told once. */
+static void log_rewrites(Arena *a, const RuleLog *log, int room, Lines *out)
+{
+  for (int i = 0; log && i < log->fired.n; i++) {
+    const Fired *f = &log->fired.data[i];
+    bool told = !f->saves || loc_line(f->loc) == 0;
+    for (int j = 0; j < i && !told; j++) {
+      const Fired *g = &log->fired.data[j];
+      told = g->saves && g->why == f->why && loc_line(g->loc) == loc_line(f->loc);
+    }
+    if (!told) {
+      add_line(a, out, room, "",
+        str_format(a, "rewritten, line %d of the model: %s", loc_line(f->loc), f->why));
+    }
+  }
+}
+
 void plan_log(Arena *a, const Plan *p, bool f64, int room, Lines *out)
 {
   Str head = p->tiles ? str_format(a, "%d phase%s; tiles of %d samples, %.0f bytes of slab each",
@@ -331,6 +348,7 @@ void plan_log(Arena *a, const Plan *p, bool f64, int room, Lines *out)
                       : str_format(a, "%d phase%s over the whole batch", p->phases,
                           p->phases == 1 ? "" : "s");
   add_line(a, out, room, "", head);
+  log_rewrites(a, p->g->log, room, out);
   for (int i = 0; i < p->blocks.n; i++) {
     const Block *b = &p->blocks.data[i];
     add_line(a, out, room, "",

@@ -32,8 +32,9 @@ typedef struct Rule {
   const char *why;
 } Rule;
 
-/* Until nothing changes. */
-Graph *rules_apply(Arena *a, const Graph *g, const Rule *rules, int nrules);
+/* Until nothing changes, or the graph's log says that it is enough. `saves`: for the log, whether
+ * the rules are those that save arithmetic. */
+Graph *rules_apply(Arena *a, const Graph *g, const Rule *rules, int nrules, bool saves);
 
 /* Whether nothing else needs x: it may be taken apart without being computed twice. */
 bool rule_single_use(const Rewriter *w, const Node *x);

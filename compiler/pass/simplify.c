@@ -26,6 +26,7 @@ static const Rule simplify_rules[] = {
 typedef struct Applied { /* a rule ready for use */
   RuleFunction *function;
   const Pattern *pattern;
+  const char *why;
 } Applied;
 
 struct Engine {
@@ -38,7 +39,7 @@ struct Engine {
   Node **table; /* nodes with settled operands, by hash of what they compute */
   int ntable, nheld;
   int depth;
-  bool changed;
+  bool changed, saves; /* saves: these rules save arithmetic */
 };
 
 /* Sharing: nodes that compute the same. */
@@ -201,10 +202,23 @@ static Node *settle_operands(Engine *e, Node *n)
   return m;
 }
 
+static bool is_enough(const Engine *e)
+{
+  const RuleLog *log = e->g->log;
+  return log && log->fired.n >= log->most;
+}
+
+static void note(Engine *e, const char *why, const Node *n)
+{
+  if (e->g->log) {
+    *VEC_PUSH(e->a, &e->g->log->fired) = (Fired){why, n->loc, e->saves};
+  }
+}
+
 /* What the first rule that fires makes of n; NULL: none does. */
 static Node *apply(Engine *e, Node *n)
 {
-  for (int i = 0; i < e->rules[n->op].n; i++) {
+  for (int i = 0; i < e->rules[n->op].n && !is_enough(e); i++) {
     const Applied *rule = &e->rules[n->op].data[i];
     int from = e->g->nodes.n;
     Node *m = rule->function ? rule->function(&e->w, n) : pattern_apply(&e->w, rule->pattern, n);
@@ -212,6 +226,7 @@ static Node *apply(Engine *e, Node *n)
     locate(e->g, from, n->loc);
     if (m && m != n && m->type.kind == n->type.kind) {
       e->changed = true;
+      note(e, rule->why, n);
       return m;
     }
   }
@@ -301,7 +316,7 @@ static Graph *rewrite(Engine *e, const Graph *old)
 
 static void add_rule(Engine *e, const Rule *rule)
 {
-  Applied ready = {.function = rule->function};
+  Applied ready = {.function = rule->function, .why = rule->why};
   if (!rule->function) {
     Pattern *p = pattern_new(e->a, rule);
     ready.pattern = p;
@@ -315,9 +330,9 @@ static void add_rule(Engine *e, const Rule *rule)
   }
 }
 
-Graph *rules_apply(Arena *a, const Graph *g, const Rule *rules, int nrules)
+Graph *rules_apply(Arena *a, const Graph *g, const Rule *rules, int nrules, bool saves)
 {
-  Engine e = {.a = a};
+  Engine e = {.a = a, .saves = saves};
   e.w.grads_taken = graph_has_gradients(g) || !g->loss || !g->train.given;
   for (int i = 0; i < nrules; i++) {
     add_rule(&e, &rules[i]);
@@ -331,5 +346,6 @@ Graph *rules_apply(Arena *a, const Graph *g, const Rule *rules, int nrules)
 
 Graph *pass_simplify(Arena *a, const Graph *g)
 {
-  return rules_apply(a, g, simplify_rules, (int)(sizeof simplify_rules / sizeof *simplify_rules));
+  return rules_apply(a, g, simplify_rules, (int)(sizeof simplify_rules / sizeof *simplify_rules),
+    false);
 }

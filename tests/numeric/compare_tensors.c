@@ -1,5 +1,5 @@
 /* compare_tensors.c: are two files of tensors the same up to rounding?
- *   compare_tensors WANTED.st GOT.st LIMIT
+ *   compare_tensors WANTED.st GOT.st LIMIT [WANTED.st GOT.st LIMIT...]
  *
  * The error of a tensor is the norm of the difference over the norm of what is wanted. A gradient that
  * is 0 by mathematics (a bias under a softmax) is rounding noise everywhere: gradients are measured
@@ -90,19 +90,16 @@ static double difference(
   return scale > 0 ? far / scale : far;
 }
 
-int main(int argc, char **argv)
+/* Prints what differs; returns how many tensors do, or -1 when a file cannot be read. */
+static int compare(const char *wanted_path, const char *got_path, double limit)
 {
   st_file wanted = {0}, got = {0};
   rank_error e = {0};
-  if (argc != 4) {
-    fprintf(stderr, "usage: compare_tensors WANTED.st GOT.st LIMIT\n");
-    return 2;
-  }
-  if (st_open(&wanted, argv[1], &e) != 0 || st_open(&got, argv[2], &e) != 0) {
+  if (st_open(&wanted, wanted_path, &e) != 0 || st_open(&got, got_path, &e) != 0) {
     fprintf(stderr, "compare_tensors: %s\n", e.text);
-    return 2;
+    return -1;
   }
-  double limit = strtod(argv[3], NULL), worst = 0;
+  double worst = 0;
   double whole = fmax(whole_gradient(&wanted, &e), 1);
   int wrong = 0;
   for (int i = 0; i < wanted.ntensors; i++) {
@@ -113,8 +110,23 @@ int main(int argc, char **argv)
       wrong++;
     }
   }
-  printf("%d tensors, %d wrong, largest difference %.1e\n", wanted.ntensors, wrong, worst);
+  printf("%s: %d tensors, %d wrong, largest difference %.1e\n", got_path, wanted.ntensors, wrong,
+    worst);
   st_close(&wanted);
   st_close(&got);
-  return wrong > 0;
+  return wrong;
+}
+
+int main(int argc, char **argv)
+{
+  if (argc < 4 || argc % 3 != 1) {
+    fprintf(stderr, "usage: compare_tensors WANTED.st GOT.st LIMIT [WANTED.st GOT.st LIMIT...]\n");
+    return 2;
+  }
+  int status = 0;
+  for (int i = 1; i < argc; i += 3) {
+    int wrong = compare(argv[i], argv[i + 1], strtod(argv[i + 2], NULL));
+    status = wrong < 0 || status == 2 ? 2 : status | (wrong > 0);
+  }
+  return status;
 }
