@@ -33,7 +33,8 @@ static const Subcommand commands[] = {
     "them "
     "in turn on the same made-up data."},
   {"interpret", "miw", command_interpret, "Evaluate a model plainly, in double precision",
-    "The reference for `NAME step`, on the same files. With --max-rewrites=0 what is evaluated is the "
+    "The reference for `NAME step`, on the same files. With --max-rewrites=0 what is evaluated is "
+    "the "
     "model as written and its gradients as they were taken."},
   {"gradcheck", "mg", command_gradcheck, "Compare gradients with finite differences of the loss",
     "In double precision, on random parameters and a random batch; the exit code is 1 when an "

@@ -29,13 +29,7 @@ enum {
   KEY_MARCH,
   KEY_KEEP,
   KEY_WERROR,
-  KEY_THREADS,
-  KEY_LOAD,
-  KEY_BATCH,
-  KEY_STEPS,
-  KEY_MARKDOWN,
-  KEY_TOLERANCE,
-  KEY_PROBES
+  KEY_THREADS
 };
 
 /* A whole number within bounds, or bad usage. */
@@ -276,81 +270,6 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
   return 0;
 }
 
-static const struct argp_option interpret_options[] = {
-  {"load", KEY_LOAD, "FILE", 0, "Parameters (safetensors)", 0},
-  {"batch", KEY_BATCH, "FILE", 0, "Inputs and labels (safetensors)", 0},
-  {"steps", KEY_STEPS, "N", 0, "Training steps on that batch (default 1; 0: outputs only)", 0},
-  {"out", 'o', "FILE", 0, "Where outputs, loss, gradients and new parameters go", 0},
-  {0},
-};
-
-static error_t parse_interpret(int key, char *arg, struct argp_state *state)
-{
-  Options *o = state->input;
-  switch (key) {
-  case KEY_LOAD:
-    o->load = str_of(arg);
-    return 0;
-  case KEY_BATCH:
-    o->batch = str_of(arg);
-    return 0;
-  case KEY_STEPS:
-    o->steps = option_number(state, "--steps", arg, 0, INT_MAX);
-    return 0;
-  case 'o':
-    o->out = str_of(arg);
-    return 0;
-  case ARGP_KEY_END:
-    if (o->load.n == 0 || o->batch.n == 0 || o->out.n == 0) {
-      argp_error(state, "--load, --batch and --out are needed");
-    }
-    return 0;
-  default:
-    return ARGP_ERR_UNKNOWN;
-  }
-}
-
-static const struct argp_option ops_options[] = {
-  {"markdown", KEY_MARKDOWN, NULL, 0, "As a Markdown table", 0},
-  {0},
-};
-
-static error_t parse_ops(int key, char *arg, struct argp_state *state)
-{
-  Options *o = state->input;
-  (void)arg;
-  if (key != KEY_MARKDOWN) {
-    return ARGP_ERR_UNKNOWN;
-  }
-  o->markdown = true;
-  return 0;
-}
-
-static const struct argp_option gradcheck_options[] = {
-  {"tolerance", KEY_TOLERANCE, "X", 0, "The largest relative error (default 1e-5)", 0},
-  {"probes", KEY_PROBES, "N", 0, "Elements of each parameter that are tried (default 24)", 0},
-  {0},
-};
-
-static error_t parse_gradcheck(int key, char *arg, struct argp_state *state)
-{
-  Options *o = state->input;
-  char *end = NULL;
-  switch (key) {
-  case KEY_TOLERANCE:
-    o->tolerance = strtod(arg, &end);
-    if (end == arg || *end != '\0' || !(o->tolerance > 0 && o->tolerance < 1)) {
-      argp_error(state, "--tolerance: '%s' is not a number between 0 and 1", arg);
-    }
-    return 0;
-  case KEY_PROBES:
-    o->probes = option_number(state, "--probes", arg, 1, INT_MAX);
-    return 0;
-  default:
-    return ARGP_ERR_UNKNOWN;
-  }
-}
-
 static const struct Group {
   char letter;
   struct argp argp;
@@ -364,9 +283,9 @@ static const struct Group {
   {'c', {.options = cc_options, .parser = parse_cc}},
   {'r', {.options = run_options, .parser = parse_run}},
   {'b', {.options = bench_options, .parser = bench_parse}},
-  {'i', {.options = interpret_options, .parser = parse_interpret}},
-  {'g', {.options = gradcheck_options, .parser = parse_gradcheck}},
-  {'o', {.options = ops_options, .parser = parse_ops}},
+  {'i', {.options = interpret_options, .parser = interpret_parse}},
+  {'g', {.options = gradcheck_options, .parser = gradcheck_parse}},
+  {'o', {.options = ops_options, .parser = ops_parse}},
 };
 
 /* The parsers of a command's groups; their number. */

@@ -58,8 +58,8 @@ typedef struct Subcommand {
   const char *more;
 } Subcommand;
 
-/* Between options.c and options_bench.c: a whole number within bounds, or bad usage; the index of one of
- * n words; bench's own options. */
+/* Between options.c, options_bench.c and options_tools.c: a whole number within bounds, or bad usage; the
+ * index of one of n words; the options of single subcommands. */
 long option_number(
   const struct argp_state *state, const char *what, const char *text, long low, long high);
 int option_word(const struct argp_state *state, const char *what, const char *text, int n,
@@ -67,6 +67,10 @@ int option_word(const struct argp_state *state, const char *what, const char *te
 extern const char *const fuse_words[]; /* by FuseLevel */
 extern const struct argp_option bench_options[];
 error_t bench_parse(int key, char *arg, struct argp_state *state);
+extern const struct argp_option interpret_options[], ops_options[], gradcheck_options[];
+error_t interpret_parse(int key, char *arg, struct argp_state *state);
+error_t ops_parse(int key, char *arg, struct argp_state *state);
+error_t gradcheck_parse(int key, char *arg, struct argp_state *state);
 void bench_defaults(Options *o);
 
 /* Parses what follows the subcommand's name; ends the program with 2 on bad usage. */

@@ -89,6 +89,26 @@ static void bind_tiles(Emit *e)
   }
 }
 
+/* A sum over samples that leaves one for each sample, or each pair: every slot has its own of the whole
+ * batch. */
+static void bind_sums(Emit *e)
+{
+  put_line(e, "step->sums = rank_carve(work, &used, sizeof *step->sums * (size_t)step->slots);");
+  for (int i = 0; i < e->g->nodes.n; i++) {
+    const Value *v = &e->p->value[i];
+    if (sum_of_each(e, e->g->nodes.data[i])) {
+      put_open(e, "for (int i = 0; i < step->slots; i++) {");
+      put_line(e,
+        "rank_real *sums = rank_carve(work, &used, sizeof(rank_real) * (size_t)(%ld%s + 64));",
+        v->layout.width, times_batch(e, "b->n", v->layout.across).s);
+      put_open(e, "if (work) {");
+      put_line(e, "step->sums[i].%.*s = sums;", STR_ARG(v->name));
+      put_close(e, "}");
+      put_close(e, "}");
+    }
+  }
+}
+
 static void bind_lookups(Emit *e, const Grad *grad)
 {
   const Graph *g = e->g;
@@ -150,7 +170,7 @@ void bind_function(Emit *e)
     put_line(e, "step->totals = rank_carve(work, &used, sizeof *step->totals);");
   }
   if (any_in(e, PLACE_SLOT)) {
-    put_line(e, "step->sums = rank_carve(work, &used, sizeof *step->sums * (size_t)step->slots);");
+    bind_sums(e);
   }
   if (any_in(e, PLACE_TILE)) {
     bind_tiles(e);

@@ -161,7 +161,9 @@ Env through_view(Emit *e, const Env *env, const Node *view)
   Env in = env_copy(e, env);
   if (view->op == OP_RENAME) {
     for (int i = 0; i + 1 < view->naxes; i += 2) {
-      in.index[view->axes[i]] = env->index[view->axes[i + 1]];
+      Str index = env->index[view->axes[i + 1]];
+      bool counts_in_tile = view->axes[i + 1] == AXIS_B && !env->absolute && index.n > 0;
+      in.index[view->axes[i]] = counts_in_tile ? put_text(e, "s0 + %.*s", STR_ARG(index)) : index;
       if (env->vec == view->axes[i + 1]) {
         in.vec = view->axes[i];
       }
@@ -312,15 +314,29 @@ static Printed print_random(Emit *e, const Env *env, const Node *n)
 {
   Buf b = {.arena = e->arena};
   long k = 1;
+  int power = 0, of = -1; /* of whose samples; further batch axes make pairs with them */
   for (int i = n->type.n - 1; i >= 0; i--) {
-    if (n->type.axis[i] != AXIS_B) {
-      put_term(e, &b, env->index[n->type.axis[i]], k);
-      k *= axis_extent(e->g, n->type.axis[i]);
+    int axis = n->type.axis[i];
+    if (e->g->axes.data[axis].kind != AXIS_BATCH) {
+      put_term(e, &b, env->index[axis], k);
+      k *= axis_extent(e->g, axis);
+    } else if (of != AXIS_B) {
+      of = axis;
     }
   }
+  for (int i = n->type.n - 1; i >= 0; i--) {
+    int axis = n->type.axis[i];
+    if (e->g->axes.data[axis].kind == AXIS_BATCH && axis != of) {
+      put_term(e, &b, across_text(e, env->index[axis], power++), k);
+    }
+  }
+  Str sample = of < 0 ? S("0") : env->index[of];
+  if (of == AXIS_B && !env->absolute) {
+    sample = put_text(e, "s0 + %.*s", STR_ARG(sample));
+  }
   return atom(
-    put_text(e, "(rank_real)rank_random_at(step->random[%d], (uint64_t)(s0 + s), (uint64_t)(%.*s))",
-      n->leaf, STR_ARG(b.n > 0 ? buf_take(&b) : S("0"))),
+    put_text(e, "(rank_real)rank_random_at(step->random[%d], (uint64_t)(%.*s), (uint64_t)(%.*s))",
+      n->leaf, STR_ARG(sample), STR_ARG(b.n > 0 ? buf_take(&b) : S("0"))),
     false);
 }
 

@@ -32,22 +32,46 @@ static void call_tile(Emit *e, const char *what, int index)
     any_in(e, PLACE_SLOT) ? ", &step->sums[slot]" : "");
 }
 
+/* How many numbers a sum has. */
+static Str sum_count(Emit *e, const Value *v)
+{
+  return put_text(e, "%ld%s", v->layout.width, times_batch(e, "step->n", v->layout.across).s);
+}
+
+/* Nothing was summed in this slot yet. */
+static void clear_slot(Emit *e)
+{
+  bool apart = false; /* pointers among the sums */
+  for (int i = 0; i < e->g->nodes.n; i++) {
+    apart |= sum_of_each(e, e->g->nodes.data[i]);
+  }
+  for (int p = 0; p < e->p->phases && apart; p++) {
+    put_line(e, "memset(&step->sums[slot].phase_%d, 0, sizeof step->sums[slot].phase_%d);", p, p);
+  }
+  if (!apart) {
+    put_line(e, "memset(&step->sums[slot], 0, sizeof step->sums[slot]);");
+  }
+  for (int i = 0; i < e->g->nodes.n; i++) {
+    const Node *n = e->g->nodes.data[i];
+    Str name = e->p->value[i].name;
+    if (has_memory(e, n, PLACE_SLOT) && n->op == OP_MAX) {
+      put_open(e, "for (long i = 0; i < %.*s; i++) {", STR_ARG(sum_count(e, &e->p->value[i])));
+      put_line(e, "step->sums[slot].%.*s[i] = -(rank_real)INFINITY;", STR_ARG(name));
+      put_close(e, "}");
+    } else if (sum_of_each(e, n)) {
+      put_line(e, "memset(step->sums[slot].%.*s, 0, sizeof(rank_real) * (size_t)(%.*s));",
+        STR_ARG(name), STR_ARG(sum_count(e, &e->p->value[i])));
+    }
+  }
+}
+
 /* One loop over slots, each a run of whole tiles. */
 static void run_slots(Emit *e, const char *what, int index, bool clear)
 {
   put_line(e, "#pragma omp for schedule(dynamic, 1)");
   put_open(e, "for (int slot = 0; slot < step->slots; slot++) {");
   if (clear && any_in(e, PLACE_SLOT)) {
-    put_line(e, "memset(&step->sums[slot], 0, sizeof step->sums[slot]);");
-    for (int i = 0; i < e->g->nodes.n; i++) {
-      const Node *n = e->g->nodes.data[i];
-      if (has_memory(e, n, PLACE_SLOT) && n->op == OP_MAX) {
-        put_open(e, "for (int i = 0; i < %ld; i++) {", e->p->value[i].layout.width);
-        put_line(
-          e, "step->sums[slot].%.*s[i] = -(rank_real)INFINITY;", STR_ARG(e->p->value[i].name));
-        put_close(e, "}");
-      }
-    }
+    clear_slot(e);
   }
   put_line(e, "const long last = tiles * (slot + 1) / step->slots;");
   put_open(e, "for (long t = tiles * slot / step->slots; t < last; t++) {");
@@ -81,12 +105,18 @@ static void add_function(Emit *e, int phase)
   for (int i = 0; i < e->g->nodes.n; i++) {
     const Node *n = e->g->nodes.data[i];
     const Value *v = &e->p->value[i];
-    if (has_memory(e, n, PLACE_SLOT) && n->op == OP_MAX && v->phase - 1 == phase) {
+    bool more = n->op == OP_MAX || sum_of_each(e, n);
+    if (has_memory(e, n, PLACE_SLOT) && more && v->phase - 1 == phase) {
+      Str first = put_text(e, "step->sums[0].%.*s[i]", STR_ARG(v->name));
+      Str other = put_text(e, "step->sums[k].%.*s[i]", STR_ARG(v->name));
       put_line(e, "#pragma omp for");
-      put_open(e, "for (int i = 0; i < %ld; i++) {", v->layout.width);
+      put_open(e, "for (long i = 0; i < %.*s; i++) {", STR_ARG(sum_count(e, v)));
       put_open(e, "for (int k = 1; k < step->slots; k++) {");
-      put_line(e, "step->sums[0].%.*s[i] = rank_max(step->sums[0].%.*s[i], step->sums[k].%.*s[i]);",
-        STR_ARG(v->name), STR_ARG(v->name), STR_ARG(v->name));
+      if (n->op == OP_MAX) {
+        put_line(e, "%.*s = rank_max(%.*s, %.*s);", STR_ARG(first), STR_ARG(first), STR_ARG(other));
+      } else {
+        put_line(e, "%.*s += %.*s;", STR_ARG(first), STR_ARG(other));
+      }
       put_close(e, "}");
       put_close(e, "}");
     }

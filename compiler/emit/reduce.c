@@ -83,9 +83,8 @@ static void reduce_scalar(Emit *e, const Stmt *s, Env *env, const Split *p)
   for (int i = 0; i < p->ngone; i++) {
     if (i == p->ngone - 1) {
       rows_point(e, env, n->in[0]);
-      if (!has_random(e, n->in[0])) {
-        put_line(
-          e, "#pragma omp simd reduction(%s : %.*s)", n->op == OP_MAX ? "max" : "+", STR_ARG(acc));
+      if (n->op == OP_SUM && !has_random(e, n->in[0])) { /* OpenMP's max forgets minus infinity */
+        put_line(e, "#pragma omp simd reduction(+ : %.*s)", STR_ARG(acc));
       }
     }
     loop_open(e, env, p->gone[i], false);

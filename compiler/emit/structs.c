@@ -13,6 +13,11 @@ bool has_memory(const Emit *e, const Node *n, Place place)
   return v->place == place && !v->same && n->op != OP_PARAM && n->op != OP_INPUT;
 }
 
+bool sum_of_each(const Emit *e, const Node *n)
+{
+  return has_memory(e, n, PLACE_SLOT) && e->p->value[n->id].layout.across > 0;
+}
+
 static long padded(long n)
 {
   return (n + 15) / 16 * 16;
@@ -26,7 +31,7 @@ static int members(Emit *e, Place place, int phase, Op except, bool prepared)
     const Node *n = e->g->nodes.data[i];
     const Value *v = &e->p->value[i];
     if (!has_memory(e, n, place) || (phase >= 0 && v->phase - 1 != phase) || n->op == except ||
-        e->prepared[i] != prepared) {
+        e->prepared[i] != prepared || sum_of_each(e, n)) {
       continue;
     }
     Str type = type_print(e->g, n->type, e->arena);
@@ -188,7 +193,10 @@ void tile_structs(Emit *e)
     }
     for (int i = 0; i < e->g->nodes.n; i++) {
       const Node *n = e->g->nodes.data[i];
-      if (has_memory(e, n, PLACE_SLOT) && n->op == OP_MAX) {
+      if (sum_of_each(e, n)) {
+        put_line(e, "rank_real *%.*s; /* %.*s */", STR_ARG(e->p->value[i].name),
+          STR_ARG(type_print(e->g, n->type, e->arena)));
+      } else if (has_memory(e, n, PLACE_SLOT) && n->op == OP_MAX) {
         put_line(e, "rank_real %.*s[%ld];", STR_ARG(e->p->value[i].name),
           padded(e->p->value[i].layout.width));
       }

@@ -26,7 +26,9 @@ void function_begin(Emit *e)
 static Str slot_member(Emit *e, const Node *n)
 {
   const Value *v = &e->p->value[n->id];
-  return n->op == OP_MAX ? v->name : put_text(e, "phase_%d.%.*s", v->phase - 1, STR_ARG(v->name));
+  return n->op == OP_MAX || sum_of_each(e, n)
+           ? v->name
+           : put_text(e, "phase_%d.%.*s", v->phase - 1, STR_ARG(v->name));
 }
 
 static void declare(Emit *e, const Node *n, int phase)

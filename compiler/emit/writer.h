@@ -139,6 +139,8 @@ void totals_function(Emit *e, int phase);
 
 /* structs.c */
 bool has_memory(const Emit *e, const Node *n, Place place); /* of its own, at that place */
+/* Of those in PLACE_SLOT: one for each sample of the batch, or for each pair, not one number alone. */
+bool sum_of_each(const Emit *e, const Node *n);
 bool any_in(const Emit *e, Place place);
 bool is_list_axis(const Graph *g, int axis); /* a root ragged axis, with its lists' offsets */
 void tile_structs(Emit *e);

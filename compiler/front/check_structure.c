@@ -57,17 +57,21 @@ static Value check_random(Checker *c, const Expr *e, int n, const short *axes)
   if (!next_site(c, e, &site)) {
     return error_value;
   }
-  bool batch = false, lists = false, others = false;
+  bool batch = false, lists = false;
+  int others = 0;
   for (int i = 0; i < n; i++) {
     batch = batch || c->g->axes.data[axes[i]].kind == AXIS_BATCH;
     lists = lists || c->g->axes.data[axes[i]].kind == AXIS_RAGGED;
-    others = others || (c->g->axes.data[axes[i]].kind == AXIS_BATCH && axes[i] != AXIS_B);
+    others += c->g->axes.data[axes[i]].kind == AXIS_BATCH && axes[i] != AXIS_B;
     if (type_has(t, axes[i])) {
       return fail(c, e->loc, "axis '%.*s' comes twice", STR_ARG(name_of(c, axes[i])));
     }
     t.axis[t.n++] = axes[i];
   }
-  if (lists && others) {
+  if (others > 1 && !type_has(t, AXIS_B)) {
+    return fail(c, e->loc, "random numbers for pairs of other samples; one of a pair must be B");
+  }
+  if (lists && others > 0) {
     return fail(c, e->loc, "a random list is one sample's; other samples do not see it");
   }
   if (!batch) {

@@ -272,16 +272,20 @@ static double moved(Interp *ip, const Node *n, long *at)
   return from ? read_at(ip, from, at) : 0;
 }
 
+/* A number for each sample; along more batch axes, for each of that sample's pairs. */
 static double random_at(Interp *ip, const Node *n)
 {
-  long element = 0;
-  for (int i = 0; i < n->type.n; i++) {
-    int axis = n->type.axis[i];
-    if (ip->g->axes.data[axis].kind != AXIS_BATCH) {
-      element = element * ip->extent[axis] + ip->at[axis];
+  long element = 0, size = 1;
+  int sample = sample_axis(ip, n->type);
+  for (int batch = 0; batch < 2; batch++) {
+    for (int i = n->type.n - 1; i >= 0; i--) {
+      int axis = n->type.axis[i];
+      if (axis != sample && (ip->g->axes.data[axis].kind == AXIS_BATCH) == batch) {
+        element += ip->at[axis] * size;
+        size *= batch ? ip->batch.n : ip->extent[axis];
+      }
     }
   }
-  int sample = sample_axis(ip, n->type);
   return rank_random(ip->seed, ip->step, (uint32_t)n->leaf,
     sample < 0 ? 0 : (uint64_t)ip->at[sample], (uint64_t)element);
 }

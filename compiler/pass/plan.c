@@ -104,8 +104,11 @@ static void add_stmt(Planner *pl, Stmt s)
 static Place stored_place(const Plan *p, const Node *n)
 {
   const Value *v = &p->value[n->id];
+  if (v->scope != SCOPE_SAMPLE && op_rows[n->op].class == CLASS_REDUCE && samples_meet(p->g, n)) {
+    return PLACE_SLOT;
+  }
   if (v->scope == SCOPE_TOTAL) {
-    return samples_meet(p->g, n) ? PLACE_SLOT : PLACE_TOTAL;
+    return PLACE_TOTAL;
   }
   return p->tiles ? PLACE_TILE : PLACE_BATCH;
 }
@@ -183,7 +186,8 @@ static void place(Planner *pl, const Node *n)
   }
   switch (op_rows[n->op].class) {
   case CLASS_LEAF:
-    if (n->op == OP_RANDOM && (pl->forced[n->id] || v->uses > 1 || !p->fuses)) {
+    if (n->op == OP_RANDOM && v->scope != SCOPE_ACROSS &&
+        (pl->forced[n->id] || v->uses > 1 || !p->fuses)) {
       store(pl, n, STMT_ELEMENT);
     }
     return;

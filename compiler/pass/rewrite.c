@@ -343,6 +343,6 @@ static const Rule rewrite_rules[] = {
 
 Graph *pass_rewrite(Arena *a, const Graph *g)
 {
-  return rules_apply(a, g, rewrite_rules, (int)(sizeof rewrite_rules / sizeof rewrite_rules[0]),
-    true);
+  return rules_apply(
+    a, g, rewrite_rules, (int)(sizeof rewrite_rules / sizeof rewrite_rules[0]), true);
 }

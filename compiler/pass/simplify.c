@@ -346,6 +346,6 @@ Graph *rules_apply(Arena *a, const Graph *g, const Rule *rules, int nrules, bool
 
 Graph *pass_simplify(Arena *a, const Graph *g)
 {
-  return rules_apply(a, g, simplify_rules, (int)(sizeof simplify_rules / sizeof *simplify_rules),
-    false);
+  return rules_apply(
+    a, g, simplify_rules, (int)(sizeof simplify_rules / sizeof *simplify_rules), false);
 }

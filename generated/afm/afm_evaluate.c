@@ -116,7 +116,6 @@ static void evaluate_tile_0(
     }
     /* afm.rank:23  pooled = sum[P](softmax[P](score) * pair) */
     rank_real logit_max = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : logit_max)
     for (int i = 0; i < 3; i++) {
       const rank_real each = score[i];
       logit_max = each > logit_max ? each : logit_max;

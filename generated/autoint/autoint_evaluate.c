@@ -158,7 +158,6 @@ static void evaluate_tile_0(
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         rank_real most = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : most)
         for (int g = 0; g < 3; g++) {
           const rank_real each = e_0_mix_sum[h * 9 + f * 3 + g];
           most = each > most ? each : most;
@@ -316,7 +315,6 @@ static void evaluate_tile_0(
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         rank_real most = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : most)
         for (int g = 0; g < 3; g++) {
           const rank_real each = e_1_mix_sum[h * 9 + f * 3 + g];
           most = each > most ? each : most;

@@ -143,7 +143,6 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         rank_real most = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : most)
         for (int g = 0; g < 3; g++) {
           const rank_real each = e_0_mix_sum[h * 9 + f * 3 + g];
           most = each > most ? each : most;
@@ -301,7 +300,6 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
         rank_real most = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : most)
         for (int g = 0; g < 3; g++) {
           const rank_real each = e_1_mix_sum[h * 9 + f * 3 + g];
           most = each > most ? each : most;

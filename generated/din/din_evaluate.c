@@ -275,7 +275,6 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
     }
     /* din.rank:17  user  = sum[L](softmax[L](score) * h) */
     rank_real user_max = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : user_max)
     for (int l = 0; l < L_len; l++) {
       const rank_real each = score_2_sum[l] + score_2_bias[0];
       user_max = each > user_max ? each : user_max;

@@ -263,7 +263,6 @@ static void predict_tile_0(
     }
     /* din.rank:17  user  = sum[L](softmax[L](score) * h) */
     rank_real user_max = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : user_max)
     for (int l = 0; l < L_len; l++) {
       const rank_real each = score_2_sum[l] + score_2_bias[0];
       user_max = each > user_max ? each : user_max;

@@ -356,7 +356,6 @@ static void train_tile_0(
       click_logit_0_sum[e] = sum;
     }
     rank_real click_logit_max = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : click_logit_max)
     for (int e = 0; e < 4; e++) {
       const rank_real each = click_logit_0_sum[e] + click_logit_0_bias[e];
       click_logit_max = each > click_logit_max ? each : click_logit_max;
@@ -383,7 +382,6 @@ static void train_tile_0(
       cc_logit_0_sum[e] = sum;
     }
     rank_real cc_logit_max = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : cc_logit_max)
     for (int e = 0; e < 4; e++) {
       const rank_real each = cc_logit_0_sum[e] + cc_logit_0_bias[e];
       cc_logit_max = each > cc_logit_max ? each : cc_logit_max;

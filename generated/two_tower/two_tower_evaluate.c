@@ -398,14 +398,12 @@ static void evaluate_tile_1(const struct evaluate_step *step, struct evaluate_ti
       rank_store(loss_sum_sum_1 + at + row * COLUMNS + col, sum));
     for (int s = 0; s < n; s++) {
       rank_real loss_sum_max_here = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : loss_sum_max_here)
       for (long c = c0; c < c1; c++) {
         const rank_real each = loss_sum_sum[at + s * COLUMNS + (c - c0)] / 0.07f;
         loss_sum_max_here = each > loss_sum_max_here ? each : loss_sum_max_here;
       }
       loss_sum_max[s] = rank_max(loss_sum_max[s], loss_sum_max_here);
       rank_real loss_sum_max_1_here = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : loss_sum_max_1_here)
       for (long c = c0; c < c1; c++) {
         const rank_real each = loss_sum_sum_1[at + s * COLUMNS + (c - c0)] / 0.07f;
         loss_sum_max_1_here = each > loss_sum_max_1_here ? each : loss_sum_max_1_here;

@@ -438,7 +438,6 @@ static void train_tile_1(
     for (int s = 0; s < n; s++) {
       /* youtube_dnn.rank:34  loss   softplus(logsumexp[C](other) - own) */
       rank_real loss_sum_max_here = -(rank_real)INFINITY;
-#pragma omp simd reduction(max : loss_sum_max_here)
       for (long c = c0; c < c1; c++) {
         const rank_real each = rank_where((rank_real)(step->item[c] == item[s]), -1e+09f,
           score_sum[at + s * COLUMNS + (c - c0)] - step->often[c]);

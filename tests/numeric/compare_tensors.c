@@ -110,8 +110,8 @@ static int compare(const char *wanted_path, const char *got_path, double limit)
       wrong++;
     }
   }
-  printf("%s: %d tensors, %d wrong, largest difference %.1e\n", got_path, wanted.ntensors, wrong,
-    worst);
+  printf(
+    "%s: %d tensors, %d wrong, largest difference %.1e\n", got_path, wanted.ntensors, wrong, worst);
   st_close(&wanted);
   st_close(&got);
   return wrong;

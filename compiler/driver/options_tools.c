@@ -1,0 +1,83 @@
+/* options_tools.c: the options of the tools beside the compiler: interpret, ops, gradcheck. */
+
+#include "options.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+enum { KEY_LOAD = 768, KEY_BATCH, KEY_STEPS, KEY_MARKDOWN, KEY_TOLERANCE, KEY_PROBES };
+
+const struct argp_option interpret_options[] = {
+  {"load", KEY_LOAD, "FILE", 0, "Parameters (safetensors)", 0},
+  {"batch", KEY_BATCH, "FILE", 0, "Inputs and labels (safetensors)", 0},
+  {"steps", KEY_STEPS, "N", 0, "Training steps on that batch (default 1; 0: outputs only)", 0},
+  {"out", 'o', "FILE", 0, "Where outputs, loss, gradients and new parameters go", 0},
+  {0},
+};
+
+error_t interpret_parse(int key, char *arg, struct argp_state *state)
+{
+  Options *o = state->input;
+  switch (key) {
+  case KEY_LOAD:
+    o->load = str_of(arg);
+    return 0;
+  case KEY_BATCH:
+    o->batch = str_of(arg);
+    return 0;
+  case KEY_STEPS:
+    o->steps = option_number(state, "--steps", arg, 0, INT_MAX);
+    return 0;
+  case 'o':
+    o->out = str_of(arg);
+    return 0;
+  case ARGP_KEY_END:
+    if (o->load.n == 0 || o->batch.n == 0 || o->out.n == 0) {
+      argp_error(state, "--load, --batch and --out are needed");
+    }
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+const struct argp_option ops_options[] = {
+  {"markdown", KEY_MARKDOWN, NULL, 0, "As a Markdown table", 0},
+  {0},
+};
+
+error_t ops_parse(int key, char *arg, struct argp_state *state)
+{
+  Options *o = state->input;
+  (void)arg;
+  if (key != KEY_MARKDOWN) {
+    return ARGP_ERR_UNKNOWN;
+  }
+  o->markdown = true;
+  return 0;
+}
+
+const struct argp_option gradcheck_options[] = {
+  {"tolerance", KEY_TOLERANCE, "X", 0, "The largest relative error (default 1e-5)", 0},
+  {"probes", KEY_PROBES, "N", 0, "Elements of each parameter that are tried (default 24)", 0},
+  {0},
+};
+
+error_t gradcheck_parse(int key, char *arg, struct argp_state *state)
+{
+  Options *o = state->input;
+  char *end = NULL;
+  switch (key) {
+  case KEY_TOLERANCE:
+    o->tolerance = strtod(arg, &end);
+    if (end == arg || *end != '\0' || !(o->tolerance > 0 && o->tolerance < 1)) {
+      argp_error(state, "--tolerance: '%s' is not a number between 0 and 1", arg);
+    }
+    return 0;
+  case KEY_PROBES:
+    o->probes = option_number(state, "--probes", arg, 1, INT_MAX);
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
