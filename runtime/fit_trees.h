@@ -11,7 +11,7 @@ enum { FIT_TREES_MOST, FIT_TREES_LEAVES };
 
 #define FIT_TREES_KEYS \
   { \
-    "codes", "head", "trees", "leaves", "nodes", "words" \
+    "head", "trees", "leaves", "nodes", "words" \
   }
 
 static inline rank_matrix fit_trees_matrix(const rank_real *at, long rows, long columns)
@@ -19,8 +19,7 @@ static inline rank_matrix fit_trees_matrix(const rank_real *at, long rows, long 
   return (rank_matrix){at, rows, (int)columns, columns, sizeof(rank_real) == 8};
 }
 
-/* Its tensors, without categories unless fit_columns_save has been called; -1: no memory. */
-int fit_trees_save(const rank_forest *f, fit_state *s);
+int fit_trees_save(const rank_forest *f, fit_state *s); /* its tensors; -1: no memory */
 
 /* The functions of such an op. */
 int fit_trees_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e);
@@ -28,7 +27,6 @@ void fit_trees_forget(void *made);
 int fit_trees_apply(const rank_model *m, const rank_fit *fit, const fit_state *s,
   const rank_batch *b, void *const *out, int32_t *const *offset, void *room);
 size_t fit_trees_room(const rank_model *m, const rank_fit *fit);
-void fit_trees_info(
-  const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out, int json);
+void fit_trees_info(const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out);
 
 #endif

@@ -148,7 +148,8 @@ static void say_start(trainer *t, long batch, long epochs)
     "%s: %s rows%s%s%s, %s parameters, %s, batch %ld, %ld epochs, %ld threads, seed %llu",
     t->m->name, rows, t->valid_rows.n > 0 ? " (validating on " : "",
     t->valid_rows.n > 0 ? valid : "", t->valid_rows.n > 0 ? ")" : "", rank_count_text(n, params),
-    t->m->optimizer, batch, epochs, t->o.threads, (unsigned long long)t->model.at.seed);
+    t->m->solver != NULL ? t->m->solver : t->m->optimizer, batch, epochs, t->o.threads,
+    (unsigned long long)t->model.at.seed);
   if (t->model.loaded) {
     rank_log_line(&t->log, "going on after step %llu, epoch %ld%s",
       (unsigned long long)t->model.state.step, t->model.at.epoch,
@@ -167,8 +168,10 @@ static int report_end(trainer *t, const char *save, int result)
   if (t->made_up[0] == '\0') {
     snprintf(data, sizeof data, " --data %.280s", t->o.data);
   }
-  rank_log_line(&t->log, "stopped by %s after step %llu; saved to %s",
-    number == SIGINT ? "SIGINT" : "SIGTERM", (unsigned long long)t->model.state.step, save);
+  int solver = t->m->solver != NULL;
+  rank_log_line(&t->log, "stopped by %s after %s %llu; saved to %s",
+    number == SIGINT ? "SIGINT" : "SIGTERM", solver ? "iteration" : "step",
+    solver ? (unsigned long long)t->model.at.epoch : (unsigned long long)t->model.state.step, save);
   rank_log_line(&t->log, "to go on: the same command with --load %s  (%s train%s --load %s ...)",
     save, t->m->name, data, save);
   return 128 + number;
@@ -212,7 +215,10 @@ static int run_training(trainer *t, rank_error *e)
       "it has been trained for %ld epochs already; --epochs is their number in all",
       training.at.epoch);
   }
-  int result = rank_train(&training, e);
+  int result = m->solver != NULL
+                 ? rank_solve(&training, t->model.loaded ? &t->model.weights : NULL, e)
+                 : rank_train(&training, e);
+  t->model.at = training.at;
   return result < 0 ? -1 : report_end(t, save, result);
 }
 
@@ -252,6 +258,9 @@ int program_train(const rank_model *m, const program_options *o)
     rank_fail(&e, "this model has no `train' line: it only predicts");
   } else if (o->online) {
     return program_online(m, o);
+  } else if (m->solver != NULL && (o->lr > 0 || o->patience >= 0)) {
+    rank_fail(&e, "this model is trained by %s, which has no %s", m->solver,
+      o->lr > 0 ? "learning rate (--lr)" : "patience (--patience)");
   } else if (rank_log_open(&t.log, o->quiet, o->log, o->load != NULL, &e) == 0) {
     code = run(&t, &e);
     if (rank_log_close(&t.log, code < 0 ? NULL : &e) != 0 && code == 0) {

@@ -104,6 +104,7 @@ typedef struct rank_param {
   long shape[RANK_MAX_SHAPE];
   rank_init init;
   double init_a, init_b; /* normal: mean, sd; uniform: low, high; constant: a */
+  unsigned char free;    /* the penalty leaves it out */
 } rank_param;
 
 typedef struct rank_output {
@@ -170,6 +171,10 @@ typedef struct rank_model {
   const char *const *state_names;
   const double *state_init;
   const char *optimizer; /* "" when the model does not train */
+  const char *
+    solver; /* "lbfgs": trains on all the data at once, the optimizer is for single steps; or NULL */
+  int memory; /* of the solver: */
+  double tolerance, l2;
   /* how data is written */
   int libsvm, libsvm_base, header;
   char separator;

@@ -102,6 +102,11 @@ const st_tensor *rank_weights_find(
 int rank_weights_save(const char *path, const rank_model *m, const rank_state *s,
   const rank_state *best, const rank_encoders *enc, const rank_position *position, rank_error *e);
 
+/* With more tensors beside them, which whoever wrote them finds again in the file. */
+int rank_weights_save_with(const char *path, const rank_model *m, const rank_state *s,
+  const rank_state *best, const rank_encoders *enc, const rank_position *position,
+  const st_entry *more, int nmore, rank_error *e);
+
 /* --- check.c: rank_check_batch, and --- */
 
 const char *rank_status_text(rank_status status);
@@ -199,6 +204,12 @@ typedef struct rank_training {
 
 /* 0: finished and saved; 1: stopped by *stop and saved; -1. */
 int rank_train(rank_training *t, rank_error *e);
+
+/* --- solve.c --- */
+
+/* The same by the model's solver: epochs and checkpoint are in iterations, at.epoch is how many were made.
+ * weights: the file to go on from, or NULL. */
+int rank_solve(rank_training *t, const rank_weights *weights, rank_error *e);
 
 /* --- synth.c --- */
 

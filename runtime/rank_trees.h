@@ -2,7 +2,7 @@
 #define RANK_TREES_H
 
 /* Forests of decision trees: fitted by gradient boosting, read from other programs' files, scored, turned
- * into C; and logistic regression on their leaves.
+ * into C.
  *
  * One idea: whatever a forest comes from, its trees are told in one way, "left when x <= threshold" in
  * double precision, with one rule for what is missing, and leaves numbered from 0 within their tree. So a
@@ -150,21 +150,6 @@ rank_forest *rank_trees_fit(const rank_trees_options *o, const rank_matrix *x, c
   const rank_matrix *weight, const rank_matrix *valid_x, const rank_matrix *valid_y,
   rank_trees_report *report, rank_error *e);
 
-/* Rows that come in pieces: kept as bins, two bytes a number. */
-typedef struct rank_trees_rows rank_trees_rows;
-
-/* Which of so many rows bins are found from: ascending, malloc'd; NULL: no memory. */
-long *rank_trees_sample(const rank_trees_options *o, long rows, long *n);
-/* Finds bins from these rows, and has room for `rows` and `valid_rows` others. o must outlive it. */
-rank_trees_rows *rank_trees_rows_new(const rank_trees_options *o, const rank_matrix *sample,
-  long rows, long valid_rows, rank_error *e);
-void rank_trees_rows_free(rank_trees_rows *r);
-/* The next rows, to train on or (valid != 0) to validate on. weight may be NULL: 1. */
-int rank_trees_rows_add(rank_trees_rows *r, int valid, const rank_matrix *x, const rank_matrix *y,
-  const rank_matrix *weight, rank_error *e);
-/* As rank_trees_fit, once all rows are there. */
-rank_forest *rank_trees_fit_rows(rank_trees_rows *r, rank_trees_report *report, rank_error *e);
-
 /* --- scoring many rows --- */
 
 typedef struct rank_scorer rank_scorer; /* tables laid out for one element type */
@@ -194,39 +179,5 @@ typedef struct rank_trees_emit {
  * for rows of `features` numbers. It includes "rank_trees_kernel.h". Tables grow with the forest, code
  * does not beyond `straight_nodes`, which bounds the time to compile. */
 int trees_emit_c(const rank_forest *f, const rank_trees_emit *o, FILE *out, rank_error *e);
-
-/* --- logistic regression on leaves and numbers --- */
-
-typedef struct rank_logistic {
-  long trees;  /* id columns */
-  long *base;  /* [trees + 1]: tree t's leaves are weights base[t] .. base[t + 1] - 1 */
-  int columns; /* numbers, standardised */
-  double *mean, *sd;
-  double *w; /* [base[trees] + columns], then the intercept */
-} rank_logistic;
-
-typedef struct rank_logistic_options {
-  double c; /* minimises c * sum of log losses + |w|^2 / 2; the intercept is free */
-  double
-    tolerance; /* stops when the gradient's largest entry is at most this times the first one's */
-  int rounds;  /* Newton steps at most */
-  int threads;
-} rank_logistic_options;
-
-typedef struct rank_logistic_report {
-  double objective, gradient; /* at the end: its value, its gradient's largest entry */
-  int rounds, products;       /* Newton steps, Hessian products */
-  int converged;
-} rank_logistic_report;
-
-void rank_logistic_defaults(rank_logistic_options *o);
-/* leaf[row * trees + tree] as rank_scorer_run gives it; leaves[t] of each tree; x: the raw columns (may be
- * NULL), whose means and deviations are taken here. NULL on error. */
-rank_logistic *rank_logistic_fit(const int32_t *leaf, const int *leaves, long trees,
-  const rank_matrix *x, const rank_matrix *y, const rank_logistic_options *o,
-  rank_logistic_report *report, rank_error *e);
-void rank_logistic_free(rank_logistic *l);
-double rank_logistic_score(
-  const rank_logistic *l, const int32_t *leaf, const rank_matrix *x, long row);
 
 #endif

@@ -370,10 +370,11 @@ static void add_metadata(writer *w, const rank_state *s, const rank_state *best,
   }
 }
 
-int rank_weights_save(const char *path, const rank_model *m, const rank_state *s,
-  const rank_state *best, const rank_encoders *enc, const rank_position *position, rank_error *e)
+int rank_weights_save_with(const char *path, const rank_model *m, const rank_state *s,
+  const rank_state *best, const rank_encoders *enc, const rank_position *position,
+  const st_entry *more, int nmore, rank_error *e)
 {
-  size_t most = 2 * (size_t)m->nparams * (1 + (size_t)m->nstates) + 1;
+  size_t most = 2 * (size_t)m->nparams * (1 + (size_t)m->nstates) + 1 + (size_t)nmore;
   most += (size_t)m->nfits * FIT_TENSORS;
   writer *w = calloc(1, sizeof *w);
   char *encoders = enc != NULL ? rank_encoders_json(enc) : NULL;
@@ -393,6 +394,9 @@ int rank_weights_save(const char *path, const rank_model *m, const rank_state *s
     if (enc != NULL) {
       w->n += rank_fits_entries(rank_encoders_fits(enc), w->entries + w->n, w->names + w->n);
     }
+    for (int i = 0; i < nmore; i++) {
+      w->entries[w->n++] = more[i];
+    }
     add_metadata(w, s, best, encoders, position);
     failed = st_write(path, w->entries, w->n, w->pairs, w->npairs, e);
   }
@@ -403,4 +407,10 @@ int rank_weights_save(const char *path, const rank_model *m, const rank_state *s
     free(w);
   }
   return failed;
+}
+
+int rank_weights_save(const char *path, const rank_model *m, const rank_state *s,
+  const rank_state *best, const rank_encoders *enc, const rank_position *position, rank_error *e)
+{
+  return rank_weights_save_with(path, m, s, best, enc, position, NULL, 0, e);
 }

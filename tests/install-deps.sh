@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what rankc needs on Debian 12 (or a later Debian or Ubuntu), through apt-get.
 #   tests/install-deps.sh            to build and to run the tests
-#   tests/install-deps.sh --peers    also what tests/peers compares with (PyTorch)
+#   tests/install-deps.sh --peers    also what tests/peers compares with (PyTorch, scikit-learn)
 # Does nothing, and needs no rights, where everything is there already.
 set -euo pipefail
 
@@ -12,7 +12,7 @@ packages=(
   libcmocka-dev clang-format-14 g++ libclang-rt-19-dev # tests; the last for sanitizers
 )
 if [ "${1:-}" = --peers ]; then
-  packages+=(python3-torch python3-numpy)
+  packages+=(python3-torch python3-numpy python3-sklearn)
 fi
 
 missing=()

@@ -209,7 +209,13 @@ static void print_total(Arena *a, const Graph *g)
     STR_ARG(dense_text), STR_ARG(table_text),
     learnt ? " besides those whose size the data decides" : "", STR_ARG(bytes));
   const Train *train = &g->train;
-  if (train->given) {
+  if (train->solver.given) {
+    printf("  trains with lbfgs, memory %d, tolerance %g, l2 %g, batch %ld, epochs %ld; online "
+           "with %.*s, "
+           "learning rate %g\n",
+      train->solver.memory, train->solver.tolerance, train->solver.l2, train->batch, train->epochs,
+      STR_ARG(train->optimizer.name), train->optimizer.lr);
+  } else if (train->given) {
     printf("  trains with %.*s, learning rate %g, batch %ld, epochs %ld, tables %s\n",
       STR_ARG(train->optimizer.name), train->optimizer.lr, train->batch, train->epochs,
       train->optimizer.dense_tables ? "dense" : "lazy");

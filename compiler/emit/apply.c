@@ -32,10 +32,10 @@ Str update_call(Emit *e, Str at)
 }
 
 /* The weight of the penalty, when there is one. */
-Str l2_argument(Emit *e)
+Str l2_argument(Emit *e, const Param *q)
 {
   const Optimizer *o = &e->g->train.optimizer;
-  return o->l2 > 0 ? put_text(e, ", %.*s", STR_ARG(number_c(e, o->l2))) : (Str){0};
+  return o->l2 > 0 ? put_text(e, ", %.*s", STR_ARG(number_c(e, q->free ? 0 : o->l2))) : (Str){0};
 }
 
 static void param_pointers(Emit *e, int param)
@@ -82,7 +82,7 @@ static void update_dense(Emit *e, const Grad *grad)
     put_line(e, "%.*s[%.*s] = %.*s;", STR_ARG(e->own_name), STR_ARG(at), STR_ARG(g));
   } else {
     put_line(e, "%.*s, %.*s%.*s, &step->hyper);", STR_ARG(update_call(e, at)), STR_ARG(g),
-      STR_ARG(l2_argument(e)));
+      STR_ARG(l2_argument(e, q)));
   }
   for (int i = 0; i < loops; i++) {
     put_close(e, "}");

@@ -111,6 +111,7 @@ static void params(Text *t)
     if (p->init == INIT_NORMAL || p->init == INIT_UNIFORM) {
       field(&f, ".init_b = %.17g", p->init_b);
     }
+    flag(&f, "free", p->free);
     element(t, &f);
   }
   puts_line(t, "};\n");
@@ -316,6 +317,11 @@ static void model_struct(Text *t, const Graph *evaluated, Str model)
     evaluated->metrics.n > 0 ? "  .metrics = metrics,\n" : "",
     p->nstates > 0 ? "  .state_names = state_names,\n  .state_init = state_init,\n" : "");
   text_line(t, "optimizer", model_trains(g) ? p->name : (Str){0});
+  if (r->solver.given) {
+    buf_format(b,
+      "  .solver = \"lbfgs\",\n  .memory = %d,\n  .tolerance = %.17g,\n  .l2 = %.17g,\n",
+      r->solver.memory, r->solver.tolerance, r->solver.l2);
+  }
   line(t, "libsvm", g->data.format == DATA_LIBSVM);
   line(t, "libsvm_base", g->data.base);
   line(t, "header", g->data.header);

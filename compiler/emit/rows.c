@@ -149,9 +149,9 @@ static void row_pointers(Emit *e, int param, const char *id)
 }
 
 /* g, the sum of the lookups from `at` on, applied to a row. */
-static void row_update(Emit *e, long width, bool touched_only)
+static void row_update(Emit *e, const Param *q, long width, bool touched_only)
 {
-  Str l2 = touched_only ? S(", l2") : l2_argument(e);
+  Str l2 = touched_only ? S(", l2") : l2_argument(e, q);
   if (width == 1) {
     put_line(e, "%.*s, g[0]%.*s, &step->hyper);", STR_ARG(update_call(e, S("0"))), STR_ARG(l2));
     return;
@@ -168,15 +168,16 @@ static void update_whole(Emit *e, int param)
   const Optimizer *o = &e->g->train.optimizer;
   Str name = e->param_name[param];
   long width = row_width(e, param);
-  put_line(e, "/* %.*s: every row moves, with a gradient or without */",
-    STR_ARG(e->g->params.data[param].name));
+  const Param *q = &e->g->params.data[param];
+  put_line(e, "/* %.*s: every row moves, with a gradient or without */", STR_ARG(q->name));
   put_line(e, "#pragma omp for nowait");
   put_open(e, "for (long id = 0; id < step->%.*s_rows.rows; id++) {", STR_ARG(name));
   put_line(e, "const int32_t at = step->%.*s_rows.of_row[id];", STR_ARG(name));
   put_line(e, "rank_real g[%ld];", width);
   bool touched = o->l2 > 0 && !o->l2_dense;
   if (touched) {
-    put_line(e, "const rank_real l2 = at >= 0 ? %.*s : 0;", STR_ARG(number_c(e, o->l2)));
+    put_line(
+      e, "const rank_real l2 = at >= 0 ? %.*s : 0;", STR_ARG(number_c(e, q->free ? 0 : o->l2)));
   }
   put_open(e, "if (at >= 0) {");
   put_line(e, "rank_lookups_sum(&step->%.*s_rows, at, %ld, g);", STR_ARG(name), width);
@@ -185,7 +186,7 @@ static void update_whole(Emit *e, int param)
   put_line(e, "memset(g, 0, sizeof g);");
   put_close(e, "}");
   row_pointers(e, param, "id");
-  row_update(e, width, touched);
+  row_update(e, q, width, touched);
   put_close(e, "}");
 }
 
@@ -232,7 +233,7 @@ static void update_touched(Emit *e, int leader)
       put_line(e, "rank_lookups_sum(&step->%.*s_rows, x.at, %ld, g);",
         STR_ARG(e->param_name[grad->param]), width);
       row_pointers(e, grad->param, "x.id");
-      row_update(e, width, false);
+      row_update(e, &e->g->params.data[grad->param], width, false);
       put_close(e, "}");
     }
   }

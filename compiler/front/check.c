@@ -275,6 +275,7 @@ Graph *front_compile(Arena *a, const Source *source, const FrontOptions *o, Diag
     check_finish(&c);
     check_fits(&c);
     check_lists(&c);
+    check_solver_updates(&c);
   }
   return d->errors == errors ? g : NULL;
 }

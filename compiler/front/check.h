@@ -174,7 +174,15 @@ void declare_functions(Checker *c);
 
 /* check_train.c */
 void check_train(Checker *c, const Stmt *s);
+bool check_optimizer(Checker *c, const Expr *call, Optimizer *o); /* OPT(options) */
 void check_grad(Checker *c, const Stmt *s);
+
+/* check_solver.c */
+bool solver_named(const Expr *call);
+void check_solver(Checker *c, const Stmt *s);
+/* A setting that needs nothing more: it is only for, or not for, a solver. */
+bool check_solver_setting(Checker *c, const Option *o, bool solver);
+void check_solver_updates(Checker *c);
 
 /* check_result.c */
 void check_loss(Checker *c, const Stmt *s);

@@ -278,13 +278,36 @@ static bool check_shape(Checker *c, const Stmt *s, Param *p)
   return add_shape(c, t, 1, p);
 }
 
+/* `l2 = 0`: a weight that is not to be small, like that of a constant. */
+static bool check_param_options(Checker *c, const Stmt *s, Param *p)
+{
+  for (int i = 0; i < s->options.n; i++) {
+    const Option *o = &s->options.data[i];
+    double x = 1;
+    if (!str_eq(o->name, S("l2"))) {
+      fail(c, o->loc, "a %s has one option: l2 = 0", p->table ? "table" : "param");
+      return false;
+    }
+    if (!check_number(c, o->value, "l2", &x)) {
+      return false;
+    }
+    if (x != 0) {
+      fail(c, o->value->loc,
+        "l2 is 0 here, for no penalty; how large it is for all others is a setting of `train`");
+      return false;
+    }
+    p->free = true;
+  }
+  return true;
+}
+
 void check_param(Checker *c, const Stmt *s)
 {
   Param p = {.name = s->name, .table = s->kind == STMT_TABLE, .vocab_of = -1, .loc = s->name_loc};
   Value v = error_value;
   if (check_shape(c, s, &p)) {
     default_init(&p);
-    if (!s->init || check_init(c, s->init, &p)) {
+    if ((!s->init || check_init(c, s->init, &p)) && check_param_options(c, s, &p)) {
       v = (Value){.kind = VALUE_PARAM, .index = c->g->params.n};
     }
   }

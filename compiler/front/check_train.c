@@ -216,7 +216,7 @@ static void leave_text(Checker *c)
   c->site = (Loc){0};
 }
 
-static bool check_optimizer(Checker *c, const Expr *call, Optimizer *o)
+bool check_optimizer(Checker *c, const Expr *call, Optimizer *o)
 {
   const Module *home = NULL;
   const Stmt *s = find_text(c, STMT_OPTIMIZER, call, &home);
@@ -321,7 +321,7 @@ static void check_setting(Checker *c, const Option *o, Train *t)
   } else if (str_eq(o->name, S("l2_mode"))) {
     word_setting(c, o, "touched", "dense", &t->optimizer.l2_dense);
   } else if (str_eq(o->name, S("l2"))) {
-    positive_setting(c, o, &t->optimizer.l2);
+    positive_setting(c, o, t->solver.given ? &t->solver.l2 : &t->optimizer.l2);
   } else if (str_eq(o->name, S("clip_norm"))) {
     positive_setting(c, o, &t->optimizer.clip_norm);
   } else if (str_eq(o->name, S("clip_value"))) {
@@ -348,7 +348,12 @@ void check_train(Checker *c, const Stmt *s)
   t->loc = s->loc;
   Loc from = s->expr->loc;
   t->text = (Str){from.source->text.s + from.at, s->loc.at + s->loc.n - from.at};
-  check_optimizer(c, s->expr, &t->optimizer);
+  bool solver = solver_named(s->expr);
+  if (solver) {
+    check_solver(c, s);
+  } else {
+    check_optimizer(c, s->expr, &t->optimizer);
+  }
   for (int i = 0; i < s->options.n; i++) {
     const Option *o = &s->options.data[i];
     bool twice = false;
@@ -357,7 +362,7 @@ void check_train(Checker *c, const Stmt *s)
     }
     if (twice && o->name.n > 0) {
       fail(c, o->loc, "setting '%.*s' is given twice", STR_ARG(o->name));
-    } else {
+    } else if (!check_solver_setting(c, o, solver)) {
       check_setting(c, o, t);
     }
   }

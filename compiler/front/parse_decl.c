@@ -125,6 +125,9 @@ void parse_param(Parser *p, Stmt *s)
   if (accept(p, TOK_TILDE)) {
     s->init = parse_expr(p);
   }
+  if (accept(p, TOK_COMMA)) {
+    parse_options(p, &s->options, TOK_END);
+  }
 }
 
 void parse_output(Parser *p, Stmt *s)

@@ -285,7 +285,7 @@ static void print_init(Buf *b, const Param *param)
     }
     buf_str(b, S(")"));
   }
-  buf_str(b, S("\n"));
+  buf_str(b, param->free ? S(", l2 = 0\n") : S("\n"));
 }
 
 static void print_param(Buf *b, const Graph *g, const Param *param)

@@ -137,7 +137,7 @@ void interpret_optimizer_step(Interp *ip, double *const *params, double *const *
       }
       bool here = !touched[i] || touched[i][j / width];
       if (here || o->dense_tables || (o->l2_dense && o->l2 > 0)) {
-        double l2 = here || o->l2_dense ? o->l2 : 0;
+        double l2 = (here || o->l2_dense) && !g->params.data[param].free ? o->l2 : 0;
         update(&s, &params[param][j], grads[i]->data[j], l2, states + param * MAX_STATES, j);
       }
     }

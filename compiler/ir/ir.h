@@ -131,6 +131,7 @@ typedef struct Param {
   long shape[MAX_AXES + 2]; /* what files hold */
   InitKind init;
   double init_a, init_b; /* normal: mean, sd; uniform: low, high; constant: a */
+  bool free;             /* the penalty l2 leaves it out */
   Loc loc;
 } Param;
 
@@ -175,9 +176,16 @@ typedef struct Optimizer {
   double clip_norm, clip_value; /* 0: off */
 } Optimizer;
 
+typedef struct Solver { /* lbfgs: all the data at once; the optimizer is for single steps */
+  bool given;
+  int memory;
+  double tolerance, l2;
+} Solver;
+
 typedef struct Train {
   bool given;
   Optimizer optimizer;
+  Solver solver;
   long batch, epochs, seed;
   long early_stopping; /* epochs without improvement of the first metric on --valid; 0: off */
   bool drop_last;

@@ -412,8 +412,7 @@ static size_t train_bind(
   memset(step, 0, sizeof *step);
   step->n = b->n;
   step->threads = threads;
-  const long size = TILE;
-  const long tiles = (b->n + size - 1) / size;
+  const long tiles = (b->n + TILE - 1) / TILE;
   step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;
   step->field = b->input ? b->input[0] : NULL;
   step->click = b->input ? b->input[1] : NULL;

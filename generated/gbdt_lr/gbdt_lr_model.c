@@ -91,14 +91,6 @@ static const double fit_settings_0[] = {
   20,
   0,
   1,
-  0,
-  0,
-  3,
-  10,
-  10,
-  32,
-  4,
-  100,
 };
 static const int fit_sources_1[] = {0};
 static const int fit_results_1[] = {4};
@@ -145,7 +137,8 @@ static const rank_param params[] = {
     .width = 1,
     .nshape = 0,
     .shape = {0},
-    .init = RANK_ZEROS},
+    .init = RANK_ZEROS,
+    .free = 1},
 };
 
 static const int needs_0[] = {2, 4};
@@ -176,7 +169,7 @@ static const rank_metric metrics[] = {
     .by = -1},
 };
 
-static const char *const state_names[] = {"m", "v"};
+static const char *const state_names[] = {"z", "n"};
 static const double state_init[] = {0, 0};
 
 /* Bytes of working memory; predict and evaluate share theirs. */
@@ -215,12 +208,16 @@ const rank_model gbdt_lr_model = {
   .metrics = metrics,
   .state_names = state_names,
   .state_init = state_init,
-  .optimizer = "adam",
+  .optimizer = "ftrl",
+  .solver = "lbfgs",
+  .memory = 10,
+  .tolerance = 9.9999999999999995e-07,
+  .l2 = 3.1250000000000001e-05,
   .header = 1,
   .separator = '\054',
-  .lr = 0.001,
-  .batch = 1024,
-  .epochs = 6,
+  .lr = 0.10000000000000001,
+  .batch = 4096,
+  .epochs = 500,
   .seed = 1,
   .workspace = workspace,
   .predict = gbdt_lr_predict_batch,

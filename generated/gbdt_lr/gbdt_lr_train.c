@@ -27,23 +27,24 @@ enum { TILE = 64, SLOTS = 16 };
 /* What an update needs beside the parameter: the same for all of them in a step. */
 struct hyper {
   rank_real lr, t, steps, clip;
-  rank_real c0; /* lr / (1 - rank_d_pow(0.9, t)) */
-  rank_real c1; /* 1 / rank_d_sqrt(1 - rank_d_pow(0.999, t)) */
+  rank_real c0; /* 1 / lr + 0 */
+  rank_real c1; /* 1 / lr */
 };
 
-/* adam: one parameter. */
+/* ftrl: one parameter. */
 RANK_INLINE void update(
-  rank_real *w, rank_real *m, rank_real *v, rank_real g, rank_real l2, const struct hyper *h)
+  rank_real *w, rank_real *z, rank_real *n_0, rank_real g, const struct hyper *h)
 {
   const rank_real w0 = *w;
-  const rank_real m0 = *m;
-  const rank_real v0 = *v;
-  g += l2 * w0;
-  const rank_real m1 = 0.9f * m0 + 0.1f * g;
-  const rank_real v1 = 0.999f * v0 + 0.001f * g * g;
-  *w = w0 - h->c0 * m1 / (rank_sqrt(v1) * h->c1 + 1e-08f);
-  *m = m1;
-  *v = v1;
+  const rank_real z0 = *z;
+  const rank_real n_00 = *n_0;
+  const rank_real n_01 = n_00 + g * g;
+  const rank_real z1 = rank_where(rank_lt(0.0f, n_00), z0, -w0 * h->c0 - rank_sign(w0) * 0.0f) + g -
+                       (rank_sqrt(n_01) - rank_sqrt(n_00)) * h->c1 * w0;
+  *w = rank_where(rank_le(rank_abs(z1), 0.0f), 0.0f,
+    (rank_sign(z1) * 0.0f - z1) / ((1.0f + rank_sqrt(n_01)) * h->c1 + 0.0f));
+  *z = z1;
+  *n_0 = n_01;
 }
 
 static struct hyper hyper_at(const rank_state *s, const rank_step *o)
@@ -51,8 +52,8 @@ static struct hyper hyper_at(const rank_state *s, const rank_step *o)
   const double t = (double)(s->step + 1), steps = (double)o->steps;
   const double lr = o->lr;
   struct hyper h = {.lr = (rank_real)lr, .t = (rank_real)t, .steps = (rank_real)steps};
-  h.c0 = (rank_real)(lr / (1 - rank_d_pow(0.9, t)));
-  h.c1 = (rank_real)(1 / (double)rank_d_sqrt(1 - rank_d_pow(0.999, t)));
+  h.c0 = (rank_real)(1 / lr + 0);
+  h.c1 = (rank_real)(1 / (double)lr);
   h.clip = 1;
   return h;
 }
@@ -145,7 +146,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     for (int x = 0; x < 30; x++) {
       grad_k[x] += d_logit * d_k[x];
     }
-    /* gbdt_lr.rank:16  param b : f32 ~ zeros */
+    /* gbdt_lr.rank:16  param b : f32 ~ zeros, l2 = 0 */
     grad_b[0] += d_logit;
     loss_sum[0] += y[s] * rank_softplus(loss_sum_neg) +
                    (1.0f - y[s]) * rank_softplus(b_0[0] + logit_sum + logit_sum_1);
@@ -205,8 +206,7 @@ static size_t train_bind(
   memset(step, 0, sizeof *step);
   step->n = b->n;
   step->threads = threads;
-  const long size = TILE;
-  const long tiles = (b->n + size - 1) / size;
+  const long tiles = (b->n + TILE - 1) / TILE;
   step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;
   step->T_off = b->offset ? b->offset[0] : NULL;
   step->trees_leaf = b->input ? b->input[2] : NULL;
@@ -221,7 +221,6 @@ static size_t train_bind(
   step->leaf_w_at[0] = leaf_w_rows->n;
   leaf_w_rows->n += rank_rows(b, 0, 200);
   rank_lookups_carve(leaf_w_rows, s->rows[0], 1, threads, work, &used);
-  rank_lookups_whole(leaf_w_rows, work, &used);
   return used + 64;
 }
 
@@ -232,48 +231,45 @@ static void train_update(struct train_step *step, int part, int parts)
   const rank_real *restrict grad_b = step->sums->phase_0.grad_b;
 
   rank_lookups_count(&step->leaf_w_rows, part, parts);
-  rank_lookups_clear(&step->leaf_w_rows, part, parts);
 #pragma omp barrier
   rank_lookups_deal(&step->leaf_w_rows, part, parts);
 #pragma omp barrier
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->leaf_w_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->leaf_w_rows, b, part);
-    rank_lookups_point(&step->leaf_w_rows, ids);
-  }
-#pragma omp barrier
-  /* leaf_w: every row moves, with a gradient or without */
-#pragma omp for nowait
-  for (long id = 0; id < step->leaf_w_rows.rows; id++) {
-    const int32_t at = step->leaf_w_rows.of_row[id];
-    rank_real g[1];
-    if (at >= 0) {
-      rank_lookups_sum(&step->leaf_w_rows, at, 1, g);
-    } else {
-      memset(g, 0, sizeof g);
+    for (long k = 0; k < ids.count; k++) {
+      const rank_lookup x = ids.first[k];
+      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+      rank_soon(step->leaf_w + soon.id, 1);
+      rank_soon(step->state->state[0][0] + soon.id * 2L, 2);
+      rank_soon(step->leaf_w_rows.d + soon.at, 1);
+      { /* leaf_w */
+        rank_real g[1];
+        rank_lookups_sum(&step->leaf_w_rows, x.at, 1, g);
+        rank_real *restrict w = step->leaf_w + x.id;
+        rank_real *restrict z_1 = step->state->state[0][0] + x.id * 2L;
+        rank_real *restrict n_0 = step->state->state[0][1] + x.id * 2L;
+        update(&w[0], &z_1[0], &n_0[0], g[0], &step->hyper);
+      }
     }
-    rank_real *restrict w = step->leaf_w + id;
-    rank_real *restrict m = step->state->state[0][0] + id * 2L;
-    rank_real *restrict v = step->state->state[0][1] + id * 2L;
-    update(&w[0], &m[0], &v[0], g[0], 0.0001f, &step->hyper);
   }
   /* k */
   {
     rank_real *restrict w = step->k_0;
-    rank_real *restrict m = step->state->state[1][0];
-    rank_real *restrict v = step->state->state[1][1];
+    rank_real *restrict z_1 = step->state->state[1][0];
+    rank_real *restrict n_0 = step->state->state[1][1];
 #pragma omp for nowait schedule(static, 64)
     for (int x = 0; x < 30; x++) {
-      update(&w[x], &m[x], &v[x], grad_k[x], 0.0001f, &step->hyper);
+      update(&w[x], &z_1[x], &n_0[x], grad_k[x], &step->hyper);
     }
   }
   /* b */
   {
     rank_real *restrict w = step->b_0;
-    rank_real *restrict m = step->state->state[2][0];
-    rank_real *restrict v = step->state->state[2][1];
+    rank_real *restrict z_1 = step->state->state[2][0];
+    rank_real *restrict n_0 = step->state->state[2][1];
 #pragma omp single nowait
-    update(&w[0], &m[0], &v[0], grad_b[0], 0.0001f, &step->hyper);
+    update(&w[0], &z_1[0], &n_0[0], grad_b[0], &step->hyper);
   }
 }
 

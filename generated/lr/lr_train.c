@@ -27,7 +27,8 @@ enum { TILE = 64, SLOTS = 16 };
 /* What an update needs beside the parameter: the same for all of them in a step. */
 struct hyper {
   rank_real lr, t, steps, clip;
-  rank_real c0; /* 1 / lr */
+  rank_real c0; /* 1 / lr + 0 */
+  rank_real c1; /* 1 / lr */
 };
 
 /* ftrl: one parameter. */
@@ -38,9 +39,10 @@ RANK_INLINE void update(
   const rank_real z0 = *z;
   const rank_real n_00 = *n_0;
   const rank_real n_01 = n_00 + g * g;
-  const rank_real z1 = z0 + g - (rank_sqrt(n_01) - rank_sqrt(n_00)) * h->c0 * w0;
+  const rank_real z1 = rank_where(rank_lt(0.0f, n_00), z0, -w0 * h->c0 - rank_sign(w0) * 0.0f) + g -
+                       (rank_sqrt(n_01) - rank_sqrt(n_00)) * h->c1 * w0;
   *w = rank_where(rank_le(rank_abs(z1), 0.0f), 0.0f,
-    (rank_sign(z1) * 0.0f - z1) / ((1.0f + rank_sqrt(n_01)) * h->c0 + 0.0f));
+    (rank_sign(z1) * 0.0f - z1) / ((1.0f + rank_sqrt(n_01)) * h->c1 + 0.0f));
   *z = z1;
   *n_0 = n_01;
 }
@@ -50,7 +52,8 @@ static struct hyper hyper_at(const rank_state *s, const rank_step *o)
   const double t = (double)(s->step + 1), steps = (double)o->steps;
   const double lr = o->lr;
   struct hyper h = {.lr = (rank_real)lr, .t = (rank_real)t, .steps = (rank_real)steps};
-  h.c0 = (rank_real)(1 / (double)lr);
+  h.c0 = (rank_real)(1 / lr + 0);
+  h.c1 = (rank_real)(1 / (double)lr);
   h.clip = 1;
   return h;
 }
@@ -197,8 +200,7 @@ static size_t train_bind(
   memset(step, 0, sizeof *step);
   step->n = b->n;
   step->threads = threads;
-  const long size = TILE;
-  const long tiles = (b->n + size - 1) / size;
+  const long tiles = (b->n + TILE - 1) / TILE;
   step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;
   step->field = b->input ? b->input[0] : NULL;
   step->dense = b->input ? b->input[1] : NULL;

@@ -116,7 +116,7 @@ def bce(logit, label):
 
 
 class Ftrl(torch.optim.Optimizer):
-    """FTRL-Proximal, per coordinate (McMahan et al. 2013, algorithm 1)."""
+    """FTRL-Proximal, per coordinate (McMahan et al. 2013, algorithm 1), from weights that need not be 0."""
 
     def __init__(self, params, lr=0.1, beta=1.0, l1=0.0, l2=0.0):
         super().__init__(params, dict(lr=lr, beta=beta, l1=l1, l2=l2))
@@ -130,6 +130,8 @@ class Ftrl(torch.optim.Optimizer):
                 if not state:
                     state["z"], state["n"] = torch.zeros_like(w), torch.zeros_like(w)
                 z, n = state["z"], state["n"]
+                first = -w * (group["beta"] / lr + group["l2"]) - w.sign() * l1
+                z.copy_(torch.where(n > 0, z, first))
                 grown = n + w.grad * w.grad
                 z += w.grad - (grown.sqrt() - n.sqrt()) / lr * w
                 n.copy_(grown)

@@ -1,6 +1,6 @@
 """Forests against LightGBM (and XGBoost where it is installed): same data and parameters, the losses side by
 side; imported models' leaves, on the data and on rows made to be awkward; our text read by LightGBM; the
-emitted C against the library; logistic regression against scikit-learn's optimum.
+emitted C against the library.
 
     python3 tests/peers/trees.py [--rows 64000] [--cc cc]
 
@@ -9,10 +9,7 @@ import argparse, ctypes as C, os, subprocess, sys, tempfile, time
 try:
     import numpy as np, lightgbm as lgb
     from sklearn.datasets import make_classification
-    from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss, roc_auc_score
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-    from scipy import sparse
 except ImportError as e:
     print("skipped:", e)
     sys.exit(77)
@@ -121,17 +118,6 @@ def emitted(f, X, cc):
             check("emitted C", np.array_equal(s, wanted[0]) and np.array_equal(leaf, wanted[1]), "compiled in %.1f s" % t)
 
 
-def logistic(f, X, y):
-    X, y = X[:5000], y[:5000]
-    leaf = f.run(X, leaf=True)[1]
-    _, r = T.logistic(leaf, f.leaf_counts(), X, y, 0.5, 1e-8)
-    A = sparse.hstack([OneHotEncoder().fit_transform(leaf), sparse.csr_matrix(StandardScaler().fit_transform(X))], format="csr")
-    m = LogisticRegression(C=0.5, solver="lbfgs", tol=1e-9, max_iter=5000).fit(A, y)
-    z, w = A @ m.coef_[0] + m.intercept_[0], m.coef_[0]
-    best = 0.5 * np.logaddexp(0, np.where(y == 1, -z, z)).sum() + 0.5 * w @ w
-    check("optimum of logistic regression", r["objective"] <= best * (1 + 1e-6), "scikit-learn %.6f, here %.6f" % (best, r["objective"]))
-
-
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("--rows", type=int, default=20000)
@@ -154,7 +140,6 @@ def main():
         imported_xgboost(Xm, y[:6000])
     emitted(T.fit(Xm, y[:6000], rounds=20, threads=1), Xm, o.cc)
     emitted(T.fit(Xc, yc, rounds=20, threads=1, categorical=[0, 1]), Xc, o.cc)
-    logistic(f, X, y)
     texts = []
     for threads in (1, 2, 3):
         with tempfile.NamedTemporaryFile() as t:

@@ -50,15 +50,6 @@ class Leaf(C.Structure):
     _fields_ = [("value", C.c_double), ("weight", C.c_double), ("count", C.c_long), ("id", C.c_int32)]
 
 
-class LogisticOptions(C.Structure):
-    _fields_ = [("c", C.c_double), ("tolerance", C.c_double), ("rounds", C.c_int), ("threads", C.c_int)]
-
-
-class LogisticReport(C.Structure):
-    _fields_ = [("objective", C.c_double), ("gradient", C.c_double), ("rounds", C.c_int), ("products", C.c_int),
-                ("converged", C.c_int)]
-
-
 def build(cc="cc", flags=("-O3", "-fopenmp"), path=None):
     path = path or os.path.join(tempfile.mkdtemp(), "libtrees.so")
     subprocess.run([cc, "-std=c11", "-D_GNU_SOURCE=", *flags, "-fPIC", "-shared", "-o", path,
@@ -71,9 +62,9 @@ def load(path):
     global lib, libc
     lib, libc = C.CDLL(path), C.CDLL(None)
     for name in ("rank_trees_fit", "rank_forest_load", "rank_scorer_new", "rank_forest_read_lightgbm",
-                 "rank_forest_read_xgboost", "rank_logistic_fit"):
+                 "rank_forest_read_xgboost"):
         getattr(lib, name).restype = C.c_void_p
-    for name in ("rank_forest_score", "rank_forest_probability", "rank_logistic_score"):
+    for name in ("rank_forest_score", "rank_forest_probability"):
         getattr(lib, name).restype = C.c_double
     libc.fopen.restype = C.c_void_p
 
@@ -179,20 +170,3 @@ def fit(X, y, valid=None, weight=None, categorical=None, **options):
     f = Forest(lib.rank_trees_fit(C.byref(o), ref(mx), ref(my), ref(mw), ref(vx), ref(vy), C.byref(r), C.byref(e)), e)
     f.report = {k: getattr(r, k) for k, _ in Report._fields_}
     return f
-
-
-def logistic(leaf, leaves, X, y, c=0.5, tolerance=1e-6, threads=1):
-    o, r, e = LogisticOptions(), LogisticReport(), Error()
-    lib.rank_logistic_defaults(C.byref(o))
-    o.c, o.tolerance, o.threads = c, tolerance, threads
-    mx, my = matrix(X), matrix(y)
-    l = lib.rank_logistic_fit(C.c_void_p(leaf.ctypes.data), C.c_void_p(leaves.ctypes.data), C.c_long(len(leaves)),
-                              ref(mx), ref(my), C.byref(o), C.byref(r), C.byref(e))
-    if not l:
-        raise ValueError(e.text.decode())
-    return C.c_void_p(l), {k: getattr(r, k) for k, _ in LogisticReport._fields_}
-
-
-def logistic_score(l, leaf, X):
-    m = matrix(X)
-    return np.array([lib.rank_logistic_score(l, C.c_void_p(leaf.ctypes.data), ref(m), C.c_long(i)) for i in range(len(leaf))])

@@ -1,4 +1,4 @@
-/* test_trees.c: fitting forests and logistic regression on their leaves. */
+/* test_trees.c: fitting forests. */
 
 #include "trees_helpers.h"
 
@@ -195,64 +195,11 @@ static void test_poor_data(void **state)
   assert_null(rank_trees_fit(&o, &s.mx, &s.my, NULL, NULL, NULL, NULL, &e));
 }
 
-/* At the optimum every weight equals c times the sum of its column's residuals. */
-static void test_logistic_optimum(void **state)
-{
-  (void)state;
-  sample s = sample_new(3000, 5, 8);
-  rank_trees_options o = options(11);
-  rank_forest *f = forest_fit(&o, &s);
-  rank_error e;
-  int32_t *leaf = malloc(sizeof *leaf * 3000 * 11);
-  int leaves[11];
-  rank_scorer *scorer = rank_scorer_new(f, 1, &e);
-  assert_int_equal(rank_scorer_run(scorer, &s.mx, NULL, leaf, 1), 0);
-  for (int t = 0; t < 11; t++) {
-    leaves[t] = f->trees[t].leaves;
-  }
-  rank_matrix x = s.mx; /* the columns without a NaN: from 2 on */
-  x.at = s.x + 2;
-  x.columns = 3;
-  rank_logistic_options lo;
-  rank_logistic_defaults(&lo);
-  lo.tolerance = 1e-9;
-  rank_logistic_report r;
-  rank_logistic *l = rank_logistic_fit(leaf, leaves, 11, &x, &s.my, &lo, &r, &e);
-  assert_non_null(l);
-  assert_true(r.converged);
-  long weights = l->base[11] + 4;
-  double *sum = calloc((size_t)weights, sizeof *sum), objective = 0;
-  for (long i = 0; i < 3000; i++) {
-    double z = rank_logistic_score(l, leaf, &x, i), q = s.y[i] - 1 / (1 + exp(-z));
-    objective += lo.c * log1p(exp(s.y[i] > 0 ? -z : z));
-    for (int t = 0; t < 11; t++) {
-      sum[l->base[t] + leaf[i * 11 + t]] += lo.c * q;
-    }
-    for (int c = 0; c < 3; c++) {
-      sum[l->base[11] + c] += lo.c * q * (s.x[i * 5 + 2 + c] - l->mean[c]) / l->sd[c];
-    }
-    sum[weights - 1] += lo.c * q;
-  }
-  for (long k = 0; k < weights - 1; k++) {
-    assert_true(fabs(l->w[k] - sum[k]) < 1e-4);
-    objective += l->w[k] * l->w[k] / 2;
-  }
-  assert_true(fabs(sum[weights - 1]) < 1e-4);
-  assert_true(fabs(objective - r.objective) < 1e-4);
-  free(sum);
-  free(leaf);
-  rank_logistic_free(l);
-  rank_scorer_free(scorer);
-  rank_forest_free(f);
-  sample_free(&s);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns),
     cmocka_unit_test(test_one_split), cmocka_unit_test(test_same_with_any_threads),
     cmocka_unit_test(test_seeds_matter), cmocka_unit_test(test_early_stopping),
-    cmocka_unit_test(test_weights_are_repetitions), cmocka_unit_test(test_poor_data),
-    cmocka_unit_test(test_logistic_optimum)};
+    cmocka_unit_test(test_weights_are_repetitions), cmocka_unit_test(test_poor_data)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
