@@ -237,3 +237,27 @@ void rank_fits_info(const rank_fits *f, FILE *out)
     }
   }
 }
+
+int rank_fits_write_lightgbm(const rank_fits *f, const char *name, FILE *out, rank_error *e)
+{
+  const rank_model *m = f->m;
+  int found = -1;
+  for (int i = 0; i < m->nfits; i++) {
+    if (m->fits[i].run->write_lightgbm == NULL ||
+        (name != NULL && strcmp(name, m->fits[i].name) != 0)) {
+      continue;
+    }
+    if (found >= 0) {
+      return rank_fail(e, "fits %s and %s have forests: which one? --fit NAME", m->fits[found].name,
+        m->fits[i].name);
+    }
+    found = i;
+  }
+  if (found < 0) {
+    return rank_fail(e, "%s%s has a forest",
+      name != NULL ? "no fit called " : "no fit of this model", name != NULL ? name : "");
+  }
+  return rank_fits_ready(f)
+           ? m->fits[found].run->write_lightgbm(&f->state[found], out, e)
+           : rank_fail(e, "what fit %s learns is not in the weights", m->fits[found].name);
+}

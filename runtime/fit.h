@@ -59,12 +59,16 @@ typedef struct rank_fit_op {
   void (*info)(
     const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out); /* or NULL */
   unsigned char no_rows; /* learns without data */
+  /* The forest that it has, as LightGBM's text; or NULL */
+  int (*write_lightgbm)(const fit_state *s, FILE *out, rank_error *e);
 } rank_fit_op;
 
-#ifdef RANK_SERVING /* a library learns nothing */
+#ifdef RANK_SERVING /* a library learns nothing, and exports nothing */
 #define FIT_LEARN(f) NULL
+#define FIT_WRITE(f) NULL
 #else
 #define FIT_LEARN(f) f
+#define FIT_WRITE(f) f
 #endif
 
 typedef struct rank_fits {
@@ -92,5 +96,7 @@ int rank_fits_entries(const rank_fits *f, st_entry *entries, char (*names)[FIT_N
 /* Takes what the file has; a file without any leaves them not ready. */
 int rank_fits_load(rank_fits *f, const st_file *file, rank_error *e);
 void rank_fits_info(const rank_fits *f, FILE *out);
+/* The forest of the fit called `name`, or of the only one that has one (NULL), as LightGBM's text. */
+int rank_fits_write_lightgbm(const rank_fits *f, const char *name, FILE *out, rank_error *e);
 
 #endif

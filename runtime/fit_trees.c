@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { HEAD = 5, TREE = 2, NODE = 11, LEAF = 4, PIECE = 256 };
 
@@ -138,6 +139,23 @@ static int check_sizes(const rank_fit *fit, const fit_state *s, rank_error *e)
                   fit->settings[FIT_TREES_LEAVES], fit->settings[FIT_TREES_MOST]);
 }
 
+/* Columns' names, where LightGBM could have them too. */
+static int name_features(rank_forest *f, const rank_input *in)
+{
+  const rank_encoding *c = &in->encoding;
+  for (int i = 0; c->source == RANK_FROM_NAMES && c->ncolumns == f->features && i < f->features;
+       i++) {
+    if (c->columns[i][0] != '\0' && strpbrk(c->columns[i], " \t\r\n") == NULL) {
+      free(f->names[i]);
+      f->names[i] = strdup(c->columns[i]);
+      if (f->names[i] == NULL) {
+        return -1;
+      }
+    }
+  }
+  return 0;
+}
+
 static int load_forest(rank_forest *f, const fit_state *s, rank_error *e)
 {
   const fit_tensor *trees = fit_find(s, "trees");
@@ -171,6 +189,9 @@ int fit_trees_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank
   }
   x->forest = rank_forest_new((int)m->inputs[fit->sources[0]].width, e);
   int failed = x->forest == NULL || load_forest(x->forest, s, e) != 0;
+  if (!failed && name_features(x->forest, &m->inputs[fit->sources[0]]) != 0) {
+    failed = rank_fail(e, "out of memory");
+  }
   x->scorer = failed ? NULL : rank_scorer_new(x->forest, sizeof(rank_real) == 8, e);
   if (x->scorer == NULL) {
     fit_trees_forget(x);
@@ -234,3 +255,11 @@ void fit_trees_info(const rank_model *m, const rank_fit *fit, const fit_state *s
   free(gain);
   free(splits);
 }
+
+#ifndef RANK_SERVING
+int fit_trees_write_lightgbm(const fit_state *s, FILE *out, rank_error *e)
+{
+  const made *x = s->made;
+  return rank_forest_write_lightgbm(x->forest, out, e);
+}
+#endif

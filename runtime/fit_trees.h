@@ -27,6 +27,7 @@ void fit_trees_forget(void *made);
 int fit_trees_apply(const rank_model *m, const rank_fit *fit, const fit_state *s,
   const rank_batch *b, void *const *out, int32_t *const *offset, void *room);
 size_t fit_trees_room(const rank_model *m, const rank_fit *fit);
+int fit_trees_write_lightgbm(const fit_state *s, FILE *out, rank_error *e);
 void fit_trees_info(const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out);
 
 #endif

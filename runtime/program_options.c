@@ -47,6 +47,8 @@ enum {
   KEY_ID,
   KEY_EXCLUDE,
   KEY_K,
+  KEY_LIGHTGBM,
+  KEY_FIT,
   KEY_FORMAT,
   KEY_APPROXIMATE,
   KEY_ONLINE,
@@ -67,7 +69,8 @@ enum {
   Y = PROGRAM_SYNTH,
   X = PROGRAM_INDEX,
   Q = PROGRAM_SEARCH,
-  B = PROGRAM_BENCH
+  B = PROGRAM_BENCH,
+  O = PROGRAM_EXPORT
 };
 
 static const struct {
@@ -87,6 +90,9 @@ static const struct {
   {T | I, {"seed", KEY_SEED, "N", 0, "Of the first weights, the order of samples and dropout", 0}},
   {Y, {"seed", KEY_SEED, "N", 0, "Another seed, other data (default 1)", 0}},
   {T | E | P | S | X | Q, {"load", KEY_LOAD, "FILE", 0, "Weights to start from, safetensors", 0}},
+  {O, {"load", KEY_LOAD, "FILE", 0, "The weights that have the forest, safetensors", 0}},
+  {O, {"lightgbm", KEY_LIGHTGBM, "FILE", 0, "Where the forest goes, as LightGBM's text", 0}},
+  {O, {"fit", KEY_FIT, "NAME", 0, "Which fit's, when several have one", 0}},
   {F, {"load", KEY_LOAD, "FILE", 0, "Also tell of these weights", 0}},
   {T, {"save", KEY_SAVE, "FILE", 0, "Where the weights go (default NAME.safetensors)", 0}},
   {T, {"checkpoint-every", KEY_CHECKPOINT, "N", 0,
@@ -196,7 +202,7 @@ static int parse_text(program_options *o, int key, const char *arg)
     {KEY_SAVE, &o->save}, {KEY_OUT, &o->out}, {KEY_LOG, &o->log}, {KEY_CACHE, &o->cache},
     {KEY_BATCH_FILE, &o->batch_file}, {'o', &o->out}, {KEY_INDEX, &o->index},
     {KEY_CATALOGUE, &o->catalogue}, {KEY_OUTPUT, &o->output}, {KEY_ID, &o->id},
-    {KEY_EXCLUDE, &o->exclude}};
+    {KEY_EXCLUDE, &o->exclude}, {KEY_LIGHTGBM, &o->lightgbm}, {KEY_FIT, &o->fit}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].key == key) {
       *rows[i].to = arg;
@@ -282,7 +288,10 @@ static void check_options(const parsing *p, struct argp_state *state)
   if (p->command & (E | P | X | Q)) {
     require(o->data, "data FILE", state);
   }
-  if (p->command & (E | P | S | X | Q)) {
+  if (p->command & O) {
+    require(o->lightgbm, "lightgbm FILE", state);
+  }
+  if (p->command & (E | P | S | X | Q | O)) {
     require(o->load, "load FILE", state);
   }
   if (p->command & X) {
@@ -381,6 +390,8 @@ static const char *command_doc(program_command command)
   case PROGRAM_BENCH:
     return "Measures predictions as a server makes them: the time of a call at batch 1, 16 and 128 "
            "(median, 99 and 99.9 of 100), and rows a second at 4096. Each size runs for a second.";
+  case PROGRAM_EXPORT:
+    return "Writes the forest of a fit (gbdt, forest) as a model that LightGBM loads.";
   case PROGRAM_INDEX:
     return "Writes the vectors of a catalogue's items to a file that `search' maps into memory.";
   case PROGRAM_SEARCH:

@@ -1,8 +1,7 @@
 #ifndef RANK_TREES_H
 #define RANK_TREES_H
 
-/* Forests of decision trees: fitted by gradient boosting, read from other programs' files, scored, turned
- * into C.
+/* Forests of decision trees: fitted by gradient boosting, read from other programs' files, scored.
  *
  * One idea: whatever a forest comes from, its trees are told in one way, "left when x <= threshold" in
  * double precision, with one rule for what is missing, and leaves numbered from 0 within their tree. So a
@@ -164,20 +163,5 @@ int rank_scorer_run(
 void rank_scorer_rows(
   const rank_scorer *s, const rank_matrix *x, double *score, int32_t *leaf, void *room);
 size_t rank_scorer_room(int features); /* bytes that do for every forest over so many features */
-
-/* --- a forest as C --- */
-
-typedef struct rank_trees_emit {
-  const char *name; /* the function's; every other name begins with it */
-  int f64;          /* rows are double */
-  long
-    straight_nodes; /* up to so many nodes in all as straight-line code, else tables; 0: the default */
-} rank_trees_emit;
-
-/* Writes a translation unit (or a part of one) that defines
- *   void NAME(const REAL *x, long stride, long n, double *score, int32_t *leaf);
- * for rows of `features` numbers. It includes "rank_trees_kernel.h". Tables grow with the forest, code
- * does not beyond `straight_nodes`, which bounds the time to compile. */
-int trees_emit_c(const rank_forest *f, const rank_trees_emit *o, FILE *out, rank_error *e);
 
 #endif

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LISTS = 14 };
+enum { LISTS = 14, MOST_FEATURES = 1 << 20 };
 
 typedef enum list_key {
   FEATURE,
@@ -298,7 +298,7 @@ static int read_header(header *h, text_span *rest, rank_error *e)
   while (text_line(rest, &line) && (line.end > line.at || h->features < 0)) {
     int ok = 1;
     if (text_key(line, "max_feature_idx", &value)) {
-      ok = text_long(value, 0, 1 << 24, &h->features);
+      ok = text_long(value, 0, MOST_FEATURES - 1, &h->features);
     } else if (text_key(line, "num_class", &value)) {
       ok = text_long(value, 1, 1, &h->classes);
     } else if (text_key(line, "num_tree_per_iteration", &value)) {

@@ -52,6 +52,9 @@ int text_key(text_span line, const char *key, text_span *value)
 
 char *text_copy(text_span s)
 {
+  if (memchr(s.at, 0, (size_t)(s.end - s.at))) {
+    return NULL;
+  }
   return strndup(s.at, (size_t)(s.end - s.at));
 }
 

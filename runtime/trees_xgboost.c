@@ -26,6 +26,8 @@ typedef enum list_key {
   LISTS
 } list_key;
 
+enum { MOST_FEATURES = 1 << 20 };
+
 static const char *const keys[LISTS] = {"left_children", "right_children", "split_indices",
   "split_conditions", "default_left", "split_type", "categories", "categories_nodes",
   "categories_segments", "categories_sizes", "loss_changes", "sum_hessian", "base_weights"};
@@ -279,7 +281,7 @@ static void read_parameters(reading *r)
       r->targets = (long)json_number(&r->c);
     } else if (text_is(key, "num_feature")) {
       double n = json_number(&r->c);
-      r->features = n >= 0 && n <= 1 << 24 ? (long)n : -1;
+      r->features = n >= 0 && n <= (double)MOST_FEATURES ? (long)n : -1;
     } else {
       json_skip(&r->c);
     }

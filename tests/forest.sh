@@ -21,6 +21,25 @@ for batch in 1 2 7 100; do
   "$p" predict --no-cache --batch $batch --data "$dir/rows.csv" --load "$dir/w" --out "$dir/said"
   cmp "$dir/wanted" "$dir/said" || fail "other leaves, $batch at a time: $(diff "$dir/wanted" "$dir/said")"
 done
+
+# Written as LightGBM's text and read again it is the same forest; XGBoost's categories LightGBM cannot say.
+"$p" export --load "$dir/w" --fit light --lightgbm "$dir/m/lightgbm.txt" > /dev/null
+grep -q '^feature_names=x1 x2 x3$' "$dir/m/lightgbm.txt" || fail "other names of columns"
+cp "$here/forest/xgboost.json" "$dir/m"
+"$p" train --save "$dir/w2" > /dev/null
+"$p" predict --no-cache --data "$dir/rows.csv" --load "$dir/w2" --out "$dir/said"
+cmp "$dir/wanted" "$dir/said" || fail "what is exported has other leaves"
+refuses() { # text of the message, arguments
+  local text=$1
+  shift
+  ! "$p" export --load "$dir/w" --lightgbm "$dir/none.txt" "$@" > /dev/null 2> "$dir/err" || fail "exports: $*"
+  grep -q "$text" "$dir/err" || fail "wanted '$text', said: $(cat "$dir/err")"
+  [ ! -e "$dir/none.txt" ] || fail "a file is left: $*"
+}
+refuses 'fits light and extreme have forests: which one? --fit NAME'
+refuses 'no fit called dark has a forest' --fit dark
+refuses 'LightGBM has no such splits by category' --fit extreme
+
 cc=$(command -v clang-19 || command -v gcc)
 "$cc" -std=gnu11 -Wall -Wextra -Werror -I"$dir/m" "$here/forest/predict.c" -o "$dir/predict" -L"$dir/m" -limported \
   -Wl,-rpath,"$dir/m"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# libFuzzer on what reads bytes from outside: the front end, data files, weights files, encoded rows.
-#   tests/fuzz/bytes.sh front|data|weights|cache FOLDER [SECONDS]
+# libFuzzer on what reads bytes from outside: the front end, data files, weights files, encoded rows,
+# forests of other programs.
+#   tests/fuzz/bytes.sh front|data|weights|cache|trees FOLDER [SECONDS]
 # It starts from corpus/WHAT, inputs of earlier runs that each reach something of their own. FOLDER: where the program and its corpus are kept (a build folder). What crashes stays there.
 set -uo pipefail
 what=$1 folder=$2 seconds=${3:-10}
@@ -20,6 +21,10 @@ data)
   sources=$(ls runtime/*.c)
   printf ',id,list,x,z,y,h\n1,1|2,0.5,2,0,a\n2,,3,,1,"b ""c"\n' >"$folder/data/csv"
   printf '#1 1:0.5 4:1 5:2\n0 2:1\n0\n' >"$folder/data/libsvm"
+  ;;
+trees)
+  sources=$(ls runtime/*.c)
+  cp tests/forest/lightgbm.txt tests/forest/xgboost.json "$folder/trees/"
   ;;
 cache)
   sources=$(ls runtime/*.c)

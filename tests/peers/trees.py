@@ -1,6 +1,5 @@
 """Forests against LightGBM (and XGBoost where it is installed): same data and parameters, the losses side by
-side; imported models' leaves, on the data and on rows made to be awkward; our text read by LightGBM; the
-emitted C against the library.
+side; imported models' leaves, on the data and on rows made to be awkward; our text read by LightGBM.
 
     python3 tests/peers/trees.py [--rows 64000] [--cc cc]
 
@@ -100,22 +99,6 @@ def imported_xgboost(X, y):
                   and np.abs(s - b.predict(m, output_margin=True)).max() < 1e-4)
 
 
-def emitted(f, X, cc):
-    with tempfile.TemporaryDirectory() as d:
-        for straight in (1, 10**9):
-            path = os.path.join(d, "f%d.c" % straight)
-            f.emit(path, "forest", True, straight)
-            t = time.perf_counter()
-            subprocess.run([cc, "-std=c11", "-O3", "-march=native", "-I" + str(T.ROOT / "runtime"), "-fPIC", "-shared",
-                            "-o", path + ".so", path, "-lm"], check=True)
-            t = time.perf_counter() - t
-            call = C.CDLL(path + ".so").forest
-            X = np.ascontiguousarray(X[:999])
-            s, leaf = np.empty(len(X)), np.empty((len(X), f.head.ntrees), np.int32)
-            call(C.c_void_p(X.ctypes.data), C.c_long(X.shape[1]), C.c_long(len(X)), C.c_void_p(s.ctypes.data),
-                 C.c_void_p(leaf.ctypes.data))
-            wanted = f.run(X, leaf=True)
-            check("emitted C", np.array_equal(s, wanted[0]) and np.array_equal(leaf, wanted[1]), "compiled in %.1f s" % t)
 
 
 def main():
@@ -138,8 +121,6 @@ def main():
     imported("random forest", Xm, y[:6000], boosting="rf", bagging_freq=1, bagging_fraction=0.6)
     if xgb:
         imported_xgboost(Xm, y[:6000])
-    emitted(T.fit(Xm, y[:6000], rounds=20, threads=1), Xm, o.cc)
-    emitted(T.fit(Xc, yc, rounds=20, threads=1, categorical=[0, 1]), Xc, o.cc)
     texts = []
     for threads in (1, 2, 3):
         with tempfile.NamedTemporaryFile() as t:

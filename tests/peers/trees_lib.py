@@ -27,10 +27,6 @@ class Report(C.Structure):
                 ("seconds_bin", C.c_double), ("seconds_fit", C.c_double)]
 
 
-class Emit(C.Structure):
-    _fields_ = [("name", C.c_char_p), ("f64", C.c_int), ("straight_nodes", C.c_long)]
-
-
 class Error(C.Structure):
     _fields_ = [("text", C.c_char * 1024)]
 
@@ -134,13 +130,6 @@ class Forest:
     def write_lightgbm(self, path):
         e, out = Error(), C.c_void_p(libc.fopen(path.encode(), b"w"))
         status = lib.rank_forest_write_lightgbm(self.at, out, C.byref(e))
-        libc.fclose(out)
-        if status:
-            raise ValueError(e.text.decode())
-
-    def emit(self, path, name="forest", f64=False, straight=0):
-        e, out = Error(), C.c_void_p(libc.fopen(path.encode(), b"w"))
-        status = lib.trees_emit_c(self.at, C.byref(Emit(name.encode(), int(f64), straight)), out, C.byref(e))
         libc.fclose(out)
         if status:
             raise ValueError(e.text.decode())

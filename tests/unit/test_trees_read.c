@@ -183,26 +183,6 @@ static void test_scorer_is_the_walk(void **state)
   }
 }
 
-static void test_code(void **state)
-{
-  (void)state;
-  rank_error e;
-  rank_forest *f = rank_forest_read_lightgbm(lightgbm, sizeof lightgbm - 1, &e);
-  char *text = NULL;
-  size_t n;
-  FILE *out = open_memstream(&text, &n);
-  assert_int_equal(trees_emit_c(f, &(rank_trees_emit){"forest", 0, 0}, out, &e), 0);
-  fclose(out);
-  assert_non_null(strstr(text, "void forest(const float *x, long stride, long n"));
-  assert_non_null(strstr(text, "static int32_t forest_tree1"));
-  free(text);
-  out = open_memstream(&text, &n);
-  assert_int_equal(trees_emit_c(f, &(rank_trees_emit){"no name", 0, 0}, out, &e), -1);
-  fclose(out);
-  free(text);
-  rank_forest_free(f);
-}
-
 /* Bytes changed, cut, repeated: refused, or a forest that can be walked. */
 static void damage(
   const char *text, size_t n, rank_forest *(*read)(const char *, size_t, rank_error *))
@@ -246,6 +226,6 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_lightgbm),
     cmocka_unit_test(test_xgboost), cmocka_unit_test(test_scorer_is_the_walk),
-    cmocka_unit_test(test_code), cmocka_unit_test(test_damaged_files)};
+    cmocka_unit_test(test_damaged_files)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
