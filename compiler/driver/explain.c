@@ -115,7 +115,7 @@ static const char *kind_text(const Plan *p, const Stmt *s)
   case STMT_OUTPUT:
     return "output";
   case STMT_SCATTER:
-    return "gradient rows";
+    return s->late ? "gradient rows, in the update" : "gradient rows";
   }
   return "";
 }

@@ -153,6 +153,19 @@ void update_function(Emit *e)
     -1);
 }
 
+/* Rows that are made where they are summed. */
+static void export_late(Emit *e, const Grad *grad)
+{
+  long width = plan_layout(e->g, e->g->params.data[grad->param].type, false).width;
+  put_open(e, "for (long at = 0; at < rows->n; at++) {");
+  put_line(e, "const rank_real *row = step->%.*s + rows->ids[at] * %ldL;",
+    STR_ARG(e->param_name[grad->param]), width);
+  put_line(e, "rank_real *sum = to[%d] + rows->ids[at] * %ldL;", grad->param, width);
+  late_row_print(e, grad, "sum", "row");
+  put_line(e, "(void)row;");
+  put_close(e, "}");
+}
+
 /* The gradients as whole arrays, for whoever asks to see them. */
 void export_function(Emit *e)
 {
@@ -168,6 +181,11 @@ void export_function(Emit *e)
     put_open(e, "if (to[%d]) {", grad->param);
     if (grad->node->op == OP_SCATTER) {
       put_line(e, "const rank_lookups *rows = &step->%.*s_rows;", STR_ARG(name));
+      if (plan_is_late(e->p, grad->node)) {
+        export_late(e, grad);
+        put_close(e, "}");
+        continue;
+      }
       put_open(e, "for (long i = 0; i < rows->n; i++) {");
       put_open(e, "for (long j = 0; j < rows->width; j++) {");
       put_line(

@@ -114,6 +114,7 @@ static void bind_lookups(Emit *e, const Grad *grad)
   const Param *table = &g->params.data[grad->param];
   Str name = e->param_name[grad->param];
   long width = plan_layout(g, table->type, false).width;
+  width = plan_is_late(e->p, grad->node) ? 0 : width; /* no rows are kept */
   put_line(e, "rank_lookups *%.*s_rows = &step->%.*s_rows;", STR_ARG(name), STR_ARG(name));
   for (int j = 0; j < grad->node->nin; j += 2) {
     Layout l = plan_layout(g, grad->node->in[j]->type, false);

@@ -345,15 +345,25 @@ static Str element_of(Emit *e, const Env *env, const Node *n)
   return place_of(e, env, n);
 }
 
+static bool reads_row(const Env *env, const Node *n)
+{
+  return env->table_row.n > 0 && n->op == OP_GATHER && n->leaf == env->table;
+}
+
 static Printed print_gather(Emit *e, const Env *env, const Node *n)
 {
   const Param *table = &e->g->params.data[n->leaf];
-  Str id = element_of(e, env, n->in[0]);
   Layout l = plan_layout(e->g, table->type, false);
   Buf b = {.arena = e->arena};
   for (int i = 0; i < table->type.n; i++) {
     put_term(e, &b, env->index[table->type.axis[i]], l.stride[i]);
   }
+  if (reads_row(env, n)) {
+    return atom(
+      put_text(e, "%.*s[%.*s]", STR_ARG(env->table_row), STR_ARG(b.n > 0 ? buf_take(&b) : S("0"))),
+      false);
+  }
+  Str id = element_of(e, env, n->in[0]);
   for (int i = 0; i < e->pointers.n; i++) {
     const RowPointer *p = &e->pointers.data[i];
     if (p->table == n->leaf && str_eq(p->id, id)) {
@@ -394,7 +404,7 @@ static Printed print(Emit *e, const Env *env, const Node *n)
     Env in = through_view(e, env, n);
     return print(e, &in, n->in[0]);
   }
-  if (plan_stored(e->p, n)) {
+  if (plan_stored(e->p, n) && !reads_row(env, n)) {
     return print_stored(e, env, n);
   }
   switch ((int)n->op) {

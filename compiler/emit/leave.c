@@ -67,6 +67,10 @@ void scatter_print(Emit *e, const Stmt *s)
   Layout row = plan_layout(e->g, table->type, false);
   short axes[MAX_AXES];
   int count = loop_axes(&env, ids->type, axes);
+  bool leads = lookups_leader(e, s->node->leaf) == s->node->leaf;
+  if (s->late && !leads) {
+    return;
+  }
   for (int i = 0; i < count; i++) {
     loop_open(e, &env, axes[i], false);
   }
@@ -75,8 +79,12 @@ void scatter_print(Emit *e, const Stmt *s)
   }
   put_line(e, "const long at = step->%.*s_at[%d] + %.*s;", STR_ARG(name), s->index,
     STR_ARG(lookup_index(e, &env, ids)));
-  if (lookups_leader(e, s->node->leaf) == s->node->leaf) {
+  if (leads) {
     put_line(e, "step->%.*s_rows.ids[at] = %.*s;", STR_ARG(name), STR_ARG(id_expr(e, &env, ids)));
+  }
+  if (s->late) {
+    loops_close(e, count > 0 ? count : 1);
+    return;
   }
   int inner = loop_axes(&env, table->type, axes);
   put_line(e, "rank_real *grad = step->%.*s_rows.d + %.*s;", STR_ARG(name),
@@ -89,4 +97,29 @@ void scatter_print(Emit *e, const Stmt *s)
   Str value = expr(e, &env, d);
   put_line(e, "grad[%.*s] = %.*s;", STR_ARG(at.n > 0 ? buf_take(&at) : S("0")), STR_ARG(value));
   loops_close(e, inner + (count > 0 ? count : 1));
+}
+
+/* to[...] += (or =) the gradient of lookup `at` in a table whose rows are made late; `row` points at the
+ * table's row. */
+void late_row_print(Emit *e, const Grad *grad, const char *to, const char *row)
+{
+  const Node *ids = grad->node->in[0], *d = grad->node->in[1];
+  const Param *table = &e->g->params.data[grad->param];
+  Layout l = plan_layout(e->g, table->type, false);
+  long each = plan_layout(e->g, ids->type, false).width;
+  Env env = env_new(e);
+  env.absolute = true;
+  env.table = grad->param;
+  env.table_row = str_of(row);
+  put_line(e, each == 1 ? "const long s = at;" : "const long s = at / %ld;", each);
+  short axes[MAX_AXES];
+  int inner = loop_axes(&env, table->type, axes);
+  loops_open(e, &env, inner, axes, NULL);
+  Buf at = {.arena = e->arena};
+  for (int i = 0; i < table->type.n; i++) {
+    put_term(e, &at, env.index[table->type.axis[i]], l.stride[i]);
+  }
+  put_line(e, "%s[%.*s] += %.*s;", to, STR_ARG(at.n > 0 ? buf_take(&at) : S("0")),
+    STR_ARG(expr(e, &env, d)));
+  loops_close(e, inner);
 }

@@ -202,8 +202,32 @@ static void rows_soon(Emit *e, int param)
     put_line(e, "rank_soon(step->state->state[%d][0] + %.*s, %ld);", param,
       STR_ARG(row_at(e, "soon.id", width * states)), width * states);
   }
-  put_line(e, "rank_soon(step->%.*s_rows.d + %.*s, %ld);", STR_ARG(name),
-    STR_ARG(row_at(e, "soon.at", width)), width);
+  if (!plan_is_late(e->p, grad_of(e, param)->node)) {
+    put_line(e, "rank_soon(step->%.*s_rows.d + %.*s, %ld);", STR_ARG(name),
+      STR_ARG(row_at(e, "soon.at", width)), width);
+  }
+}
+
+/* The row of one id: its lookups' gradients summed, and the sum applied. */
+static void row_apply(Emit *e, const Grad *grad)
+{
+  long width = row_width(e, grad->param);
+  Str name = e->param_name[grad->param];
+  put_open(e, "{ /* %.*s */", STR_ARG(e->g->params.data[grad->param].name));
+  const char *aligned = width < 16 ? "" : "_Alignas(64) ";
+  if (plan_is_late(e->p, grad->node)) {
+    row_pointers(e, grad->param, "now.id");
+    put_line(e, "%srank_real g[%ld] = {0};", aligned, width);
+    put_open(e, "for (long at = now.at; at >= 0; at = step->%.*s_rows.next[at]) {", STR_ARG(name));
+    late_row_print(e, grad, "g", str_copy(e->arena, e->own_name).s);
+    put_close(e, "}");
+  } else {
+    put_line(e, "%srank_real g[%ld];", aligned, width);
+    put_line(e, "rank_lookups_sum(&step->%.*s_rows, now.at, %ld, g);", STR_ARG(name), width);
+    row_pointers(e, grad->param, "now.id");
+  }
+  row_update(e, &e->g->params.data[grad->param], width, false);
+  put_close(e, "}");
 }
 
 /* The rows that were looked up, of all tables that share their ids with `leader`. */
@@ -214,9 +238,10 @@ static void update_touched(Emit *e, int leader)
   bucket_loop(e, leader);
   put_line(e, "const rank_chains ids = rank_lookups_%s(&step->%.*s_rows, b%s);",
     o->clip_norm > 0 ? "chained" : "chain", STR_ARG(name), o->clip_norm > 0 ? "" : ", part");
-  put_open(e, "for (long k = 0; k < ids.count; k++) {");
-  put_line(e, "const rank_lookup x = ids.first[k];");
-  put_line(e, "const rank_lookup soon = ids.first[k + %d < ids.count ? k + %d : k];", AHEAD, AHEAD);
+  put_open(e, "for (long id = 0; id < ids.count; id++) {");
+  put_line(e, "const rank_lookup now = ids.first[id];");
+  put_line(
+    e, "const rank_lookup soon = ids.first[id + %d < ids.count ? id + %d : id];", AHEAD, AHEAD);
   for (int pass = 0; pass < 2; pass++) {
     for (int i = 0; i < e->g->grads.n; i++) {
       const Grad *grad = &e->g->grads.data[i];
@@ -227,14 +252,7 @@ static void update_touched(Emit *e, int leader)
         rows_soon(e, grad->param);
         continue;
       }
-      long width = row_width(e, grad->param);
-      put_open(e, "{ /* %.*s */", STR_ARG(e->g->params.data[grad->param].name));
-      put_line(e, "%srank_real g[%ld];", width < 16 ? "" : "_Alignas(64) ", width);
-      put_line(e, "rank_lookups_sum(&step->%.*s_rows, x.at, %ld, g);",
-        STR_ARG(e->param_name[grad->param]), width);
-      row_pointers(e, grad->param, "x.id");
-      row_update(e, &e->g->params.data[grad->param], width, false);
-      put_close(e, "}");
+      row_apply(e, grad);
     }
   }
   put_close(e, "}");

@@ -52,6 +52,9 @@ typedef struct Env {
   Str flat_row;    /* flat: the row's index; {0}: the first */
   int vec;         /* the axis along which vectors run, or -1 */
   const Node *sum; /* the contraction whose value is `sum` here */
+  int
+    table; /* lookups in it are elements of the row that `table_row` points at; {0}: no such row */
+  Str table_row;
 } Env;
 
 /* writer.c */
@@ -112,6 +115,7 @@ void reduce_print(Emit *e, const Stmt *s);
 void structure_print(Emit *e, const Stmt *s);
 void output_print(Emit *e, const Stmt *s);
 void scatter_print(Emit *e, const Stmt *s);
+void late_row_print(Emit *e, const Grad *grad, const char *to, const char *row);
 
 /* gemm.c */
 void contract_print(Emit *e, const Stmt *s);

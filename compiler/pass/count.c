@@ -208,9 +208,11 @@ static void count_stmt(Counter *c, int index)
   case STMT_SCATTER: {
     const Node *ids = s->node->in[2 * s->index], *d = s->node->in[2 * s->index + 1];
     count_expr(c, ids, false);
-    count_expr(c, d, false);
     add_bytes(c, ID_BYTES, ids->type);
-    add_bytes(c, c->real, d->type);
+    if (!s->late) {
+      count_expr(c, d, false);
+      add_bytes(c, c->real, d->type);
+    }
     return;
   }
   }
@@ -270,8 +272,12 @@ static void count_rows(Counter *c, const Node *scatter)
 {
   for (int i = 0; i < scatter->nin; i += 2) {
     add_bytes(c, ID_BYTES, scatter->in[i]->type);
-    add_bytes(c, c->real, scatter->in[i + 1]->type);
     add_flops(c, 1, scatter->in[i + 1]->type);
+    if (plan_is_late(c->p, scatter)) {
+      count_expr(c, scatter->in[i + 1], false);
+    } else {
+      add_bytes(c, c->real, scatter->in[i + 1]->type);
+    }
   }
 }
 

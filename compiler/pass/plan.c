@@ -385,6 +385,7 @@ Plan *plan_graph(Arena *a, Graph *g, FuseLevel level, int tile)
     stmt_visit(p, s, keep_for_batch, &r);
     p->phases = s->scope == SCOPE_SAMPLE && s->phase + 1 > p->phases ? s->phase + 1 : p->phases;
   }
+  plan_late_rows(p);
   find_packs(&pl);
   plan_schedule(a, p);
   return p;

@@ -98,6 +98,7 @@ typedef struct Stmt {
   const Node
     *then;   /* contraction: also computed from what was stored, in the same kernel; or NULL */
   int index; /* output; scatter: operand pair */
+  bool late; /* scatter: rows are made where they are summed, nothing is kept but the ids */
   Scope scope;
   int phase;
   bool flat; /* over all rows of the tile at once, not within one sample's turn */
@@ -139,6 +140,8 @@ bool op_is_view(Op op);                         /* rename, slice: read in place 
 /* Fills c when `sum` (a SUM of a product) is a matrix product worth a kernel. */
 bool plan_contract(const Plan *p, const Node *sum, Contract *c);
 void plan_schedule(Arena *a, Plan *p);
+bool plan_is_late(const Plan *p, const Node *scatter);
+void plan_late_rows(Plan *p); /* Stmt.late, and what these need of a sample is kept for the batch */
 /* The nodes with memory that an expression reads, through what is inline; calls visit for each. */
 void plan_reads(const Plan *p, const Node *n, void (*visit)(void *, const Node *), void *arg);
 /* base + strides of a stored node seen through views: stride of `axis`, 0 when it has none. */

@@ -66,7 +66,7 @@ static const char *kind_text(const Stmt *s)
   case STMT_OUTPUT:
     return " (output)";
   case STMT_SCATTER:
-    return " (gradient rows)";
+    return s->late ? " (gradient rows, made in the update)" : " (gradient rows)";
   case STMT_ELEMENT:
   case STMT_STRUCTURE:
     break;
@@ -197,7 +197,7 @@ static Str kept_reason(Arena *a, const Plan *p, const Stmt *s)
     break;
   }
   if (v->shared) {
-    return S("a later phase or another sample reads it");
+    return S("a later phase, another sample or the update reads it");
   }
   if (r.product) {
     Str name = value_text(a, p, r.product->store);

@@ -5,76 +5,88 @@
  * rewritten, line 16 of the model: a contraction over concatenated pieces is one of each, shared
  *     where they share factors
  * group 1, phase 1, sample by sample:
- *   t [D]; kept: whole batch (a later phase or another sample reads it)
- *   h [L, D]; kept: whole batch (a later phase or another sample reads it)
- *   score_0_weight_plus [36, D], with *; kept: whole batch (a later phase or another sample
- *       reads it)
+ *   t [D]; kept: whole batch (a later phase, another sample or the update reads it)
+ *   h [L, D]; kept: whole batch (a later phase, another sample or the update reads it)
+ *   score_0_weight_plus [36, D], with *; kept: whole batch (a later phase, another sample or the
+ *       update reads it)
  *   score_0_weight_plus_1 [D, 36], with *; kept: local (used up in the same turn)
- *   score_sum [L, 36] (product); kept: whole batch (a later phase or another sample reads it;
- *       nothing fused after it: several statements read it)
+ *   score_sum [L, 36] (product); kept: whole batch (a later phase, another sample or the update
+ *       reads it; nothing fused after it: several statements read it)
  *   grad_score_1_running_var_part (sum); kept: summed (samples meet)
  * group 2, phase 1, all rows of the tile:
- *   score_0_sum [36] (product); kept: whole batch (a later phase or another sample reads it;
- *       nothing fused after it: several statements read it)
+ *   score_0_sum [36] (product); kept: whole batch (a later phase, another sample or the update
+ *       reads it; nothing fused after it: several statements read it)
  * group 3, phase 1, sample by sample:
  *   grad_score_1_running_mean_part [36] (sum), with +; kept: summed (samples meet)
  * group 4, phase 2, sample by sample:
- *   score_0_out [L, 36], with +; kept: whole batch (a later phase or another sample reads it)
+ *   score_0_out [L, 36], with +; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
  *   grad_score_0_weight_part [36] (sum), with *; kept: summed (samples meet)
  * group 5, phase 3, sample by sample:
- *   score_ratio_2 [L, 36]; kept: whole batch (a later phase or another sample reads it)
- *   score_sigmoid [L, 36]; kept: whole batch (a later phase or another sample reads it)
- *   score_minus [L, 36]; kept: whole batch (a later phase or another sample reads it)
- *   score_times [L, 36]; kept: whole batch (a later phase or another sample reads it)
- *   score_0_out_1 [L, 36], with + *; kept: whole batch (a later phase or another sample reads
+ *   score_ratio_2 [L, 36]; kept: whole batch (a later phase, another sample or the update reads
  *       it)
+ *   score_sigmoid [L, 36]; kept: whole batch (a later phase, another sample or the update reads
+ *       it)
+ *   score_minus [L, 36]; kept: whole batch (a later phase, another sample or the update reads
+ *       it)
+ *   score_times [L, 36]; kept: whole batch (a later phase, another sample or the update reads
+ *       it)
+ *   score_0_out_1 [L, 36], with + *; kept: whole batch (a later phase, another sample or the
+ *       update reads it)
  *   score_2_sum [L] (sum), with *; kept: local (used up in the same turn)
- *   score [L]; kept: whole batch (a later phase or another sample reads it)
+ *   score [L]; kept: whole batch (a later phase, another sample or the update reads it)
  *   user [D] (product); kept: local (used up in the same turn; nothing fused after it: its
  *       reader is not pointwise)
- *   logit_0_in [64]; kept: whole batch (a later phase or another sample reads it)
+ *   logit_0_in [64]; kept: whole batch (a later phase, another sample or the update reads it)
  * group 6, phase 3, all rows of the tile:
- *   logit_0_sum [200] (product); kept: whole batch (a later phase or another sample reads it;
- *       nothing fused after it: several statements read it)
+ *   logit_0_sum [200] (product); kept: whole batch (a later phase, another sample or the update
+ *       reads it; nothing fused after it: several statements read it)
  * group 7, phase 3, sample by sample:
  *   grad_logit_1_running_mean_part [200] (sum), with +; kept: summed (samples meet)
  * group 8, phase 4, sample by sample:
- *   logit_0_out [200], with +; kept: whole batch (a later phase or another sample reads it)
+ *   logit_0_out [200], with +; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
  *   grad_score_0_weight_part_1 [200] (sum), with *; kept: summed (samples meet)
  * group 9, phase 5, sample by sample:
- *   logit_ratio_2 [200]; kept: whole batch (a later phase or another sample reads it)
- *   logit_sigmoid [200]; kept: whole batch (a later phase or another sample reads it)
- *   logit_minus [200]; kept: whole batch (a later phase or another sample reads it)
- *   logit_times [200]; kept: whole batch (a later phase or another sample reads it)
- *   logit_0_out_1 [200], with + *; kept: whole batch (a later phase or another sample reads it)
+ *   logit_ratio_2 [200]; kept: whole batch (a later phase, another sample or the update reads
+ *       it)
+ *   logit_sigmoid [200]; kept: whole batch (a later phase, another sample or the update reads
+ *       it)
+ *   logit_minus [200]; kept: whole batch (a later phase, another sample or the update reads it)
+ *   logit_times [200]; kept: whole batch (a later phase, another sample or the update reads it)
+ *   logit_0_out_1 [200], with + *; kept: whole batch (a later phase, another sample or the
+ *       update reads it)
  * group 10, phase 5, all rows of the tile:
- *   logit_2_sum [80] (product); kept: whole batch (a later phase or another sample reads it;
- *       nothing fused after it: several statements read it)
+ *   logit_2_sum [80] (product); kept: whole batch (a later phase, another sample or the update
+ *       reads it; nothing fused after it: several statements read it)
  * group 11, phase 5, sample by sample:
  *   grad_logit_3_running_mean_part [80] (sum), with +; kept: summed (samples meet)
  * group 12, phase 6, sample by sample:
- *   logit_2_out [80], with +; kept: whole batch (a later phase or another sample reads it)
+ *   logit_2_out [80], with +; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
  *   grad_score_0_weight_part_2 [80] (sum), with *; kept: summed (samples meet)
  * group 13, phase 7, sample by sample:
  *   logit_ratio_5 [80]; kept: local (used up in the same turn)
- *   logit_sigmoid_1 [80]; kept: whole batch (a later phase or another sample reads it)
+ *   logit_sigmoid_1 [80]; kept: whole batch (a later phase, another sample or the update reads
+ *       it)
  *   logit_minus_1 [80]; kept: local (used up in the same turn)
- *   logit_times_1 [80]; kept: whole batch (a later phase or another sample reads it)
+ *   logit_times_1 [80]; kept: whole batch (a later phase, another sample or the update reads it)
  *   logit_2_out_1 [80], with + *; kept: local (used up in the same turn)
  *   logit_4_sum (sum), with *; kept: local (used up in the same turn)
  *   d_logit, with - * + sigmoid; kept: local (used up in the same turn)
  *   grad_logit_4_bias (sum); kept: summed (samples meet)
  *   grad_logit_4_weight [logit.4.K] (sum), with *; kept: summed (samples meet)
- *   d_logit_3_times [80]; kept: whole batch (a later phase or another sample reads it)
+ *   d_logit_3_times [80]; kept: whole batch (a later phase, another sample or the update reads
+ *       it)
  *   d_logit_3 [80], with +; kept: local (used up in the same turn)
  *   grad_logit_3_alpha [80] (sum), with *; kept: summed (samples meet)
- *   d_logit_2_times [80], with * - sigmoid; kept: whole batch (a later phase or another sample
- *       reads it)
+ *   d_logit_2_times [80], with * - sigmoid; kept: whole batch (a later phase, another sample or
+ *       the update reads it)
  *   grad_score_0_weight_part_3 [80] (sum), with *; kept: summed (samples meet)
  *   loss_sum (sum), with + - softplus *; kept: summed (samples meet)
  * group 14, phase 8, sample by sample:
- *   d_logit_2_plus [80], with / * max; kept: whole batch (a later phase or another sample reads
- *       it)
+ *   d_logit_2_plus [80], with / * max; kept: whole batch (a later phase, another sample or the
+ *       update reads it)
  *   grad_score_0_weight_part_4 [80] (sum); kept: summed (samples meet)
  * group 15, phase 9, sample by sample:
  *   logit_3_running_var_minus [80], with * + max sqrt /; kept: tile (an operand of the product
@@ -84,14 +96,14 @@
  *   grad_logit_2_weight [80, logit.2.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
  * group 17, phase 9, all rows of the tile:
- *   d_logit_2_in [200] (product); kept: whole batch (a later phase or another sample reads it;
- *       nothing fused after it: several statements read it)
+ *   d_logit_2_in [200] (product); kept: whole batch (a later phase, another sample or the update
+ *       reads it; nothing fused after it: several statements read it)
  * group 18, phase 9, sample by sample:
  *   grad_logit_1_alpha [200] (sum), with + *; kept: summed (samples meet)
  *   grad_score_0_weight_part_5 [200] (sum), with *; kept: summed (samples meet)
  * group 19, phase 10, sample by sample:
- *   d_logit_0_plus [200], with / * max; kept: whole batch (a later phase or another sample reads
- *       it)
+ *   d_logit_0_plus [200], with / * max; kept: whole batch (a later phase, another sample or the
+ *       update reads it)
  *   grad_score_0_weight_part_6 [200] (sum); kept: summed (samples meet)
  * group 20, phase 11, sample by sample:
  *   d_logit_0 [200], with * + max sqrt /; kept: tile (an operand of the product d_logit_0_in)
@@ -100,20 +112,21 @@
  *   grad_logit_0_weight [200, logit.0.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
  * group 22, phase 11, all rows of the tile:
- *   d_logit_0_in [64] (product); kept: whole batch (a later phase or another sample reads it;
- *       nothing fused after it: several statements read it)
+ *   d_logit_0_in [64] (product); kept: whole batch (a later phase, another sample or the update
+ *       reads it; nothing fused after it: several statements read it)
  * group 23, phase 11, sample by sample:
- *   d_score [L] (sum), with *; kept: whole batch (a later phase or another sample reads it)
+ *   d_score [L] (sum), with *; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
  *   grad_score_2_bias (sum); kept: summed (samples meet)
  *   grad_score_2_weight [score.2.K] (sum), with *; kept: summed (samples meet)
  *   d_score_1 [L, 36], with * +; kept: local (used up in the same turn)
  *   grad_score_1_alpha [36] (sum), with *; kept: summed (samples meet)
- *   d_score_0_times [L, 36], with * - sigmoid; kept: whole batch (a later phase or another
- *       sample reads it)
+ *   d_score_0_times [L, 36], with * - sigmoid; kept: whole batch (a later phase, another sample
+ *       or the update reads it)
  *   grad_score_0_weight_part_7 [36] (sum), with *; kept: summed (samples meet)
  * group 24, phase 12, sample by sample:
- *   d_score_0_plus [L, 36], with / *; kept: whole batch (a later phase or another sample reads
- *       it)
+ *   d_score_0_plus [L, 36], with / *; kept: whole batch (a later phase, another sample or the
+ *       update reads it)
  *   grad_score_0_weight_part_8 [36] (sum); kept: summed (samples meet)
  * group 25, phase 13, sample by sample:
  *   d_score_0_minus [L, 36], with * +; kept: local (used up in the same turn)
@@ -1925,18 +1938,18 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->ads_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->ads_rows, b, part);
-    for (long k = 0; k < ids.count; k++) {
-      const rank_lookup x = ids.first[k];
-      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+    for (long id = 0; id < ids.count; id++) {
+      const rank_lookup now = ids.first[id];
+      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->ads + soon.id * 32L, 32);
       rank_soon(step->state->state[0][0] + soon.id * 64L, 64);
       rank_soon(step->ads_rows.d + soon.at * 32L, 32);
       { /* ads */
         _Alignas(64) rank_real g[32];
-        rank_lookups_sum(&step->ads_rows, x.at, 32, g);
-        rank_real *restrict w = step->ads + x.id * 32L;
-        rank_real *restrict m = step->state->state[0][0] + x.id * 64L;
-        rank_real *restrict v = step->state->state[0][1] + x.id * 64L;
+        rank_lookups_sum(&step->ads_rows, now.at, 32, g);
+        rank_real *restrict w = step->ads + now.id * 32L;
+        rank_real *restrict m = step->state->state[0][0] + now.id * 64L;
+        rank_real *restrict v = step->state->state[0][1] + now.id * 64L;
 #pragma omp simd
         for (int i = 0; i < 32; i++) {
           update(&w[i], &m[i], &v[i], g[i], &step->hyper);

@@ -604,18 +604,18 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->v_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->v_rows, b, part);
-    for (long k = 0; k < ids.count; k++) {
-      const rank_lookup x = ids.first[k];
-      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+    for (long id = 0; id < ids.count; id++) {
+      const rank_lookup now = ids.first[id];
+      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->v + soon.id * 16L, 16);
       rank_soon(step->state->state[0][0] + soon.id * 32L, 32);
       rank_soon(step->v_rows.d + soon.at * 16L, 16);
       { /* v */
         _Alignas(64) rank_real g[16];
-        rank_lookups_sum(&step->v_rows, x.at, 16, g);
-        rank_real *restrict w = step->v + x.id * 16L;
-        rank_real *restrict m = step->state->state[0][0] + x.id * 32L;
-        rank_real *restrict v_1 = step->state->state[0][1] + x.id * 32L;
+        rank_lookups_sum(&step->v_rows, now.at, 16, g);
+        rank_real *restrict w = step->v + now.id * 16L;
+        rank_real *restrict m = step->state->state[0][0] + now.id * 32L;
+        rank_real *restrict v_1 = step->state->state[0][1] + now.id * 32L;
 #pragma omp simd
         for (int i = 0; i < 16; i++) {
           update(&w[i], &m[i], &v_1[i], g[i], &step->hyper);

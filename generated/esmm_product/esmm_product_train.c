@@ -594,18 +594,18 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->emb_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->emb_rows, b, part);
-    for (long k = 0; k < ids.count; k++) {
-      const rank_lookup x = ids.first[k];
-      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+    for (long id = 0; id < ids.count; id++) {
+      const rank_lookup now = ids.first[id];
+      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->emb + soon.id * 8L, 8);
       rank_soon(step->state->state[0][0] + soon.id * 16L, 16);
       rank_soon(step->emb_rows.d + soon.at * 8L, 8);
       { /* emb */
         rank_real g[8];
-        rank_lookups_sum(&step->emb_rows, x.at, 8, g);
-        rank_real *restrict w = step->emb + x.id * 8L;
-        rank_real *restrict m = step->state->state[0][0] + x.id * 16L;
-        rank_real *restrict v = step->state->state[0][1] + x.id * 16L;
+        rank_lookups_sum(&step->emb_rows, now.at, 8, g);
+        rank_real *restrict w = step->emb + now.id * 8L;
+        rank_real *restrict m = step->state->state[0][0] + now.id * 16L;
+        rank_real *restrict v = step->state->state[0][1] + now.id * 16L;
 #pragma omp simd
         for (int i = 0; i < 8; i++) {
           update(&w[i], &m[i], &v[i], g[i], &step->hyper);

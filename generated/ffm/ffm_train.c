@@ -11,13 +11,14 @@
  *   logit_sum_2 (sum); kept: local (used up in the same turn)
  *   logit, with +; kept: local (used up in the same turn)
  *   loss_sum_neg; kept: local (used up in the same turn)
- *   d_logit, with - * sigmoid; kept: local (used up in the same turn)
+ *   d_logit, with - * sigmoid; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
  *   d_both [F, G]; kept: local (used up in the same turn)
  *   d_k [X]; kept: local (used up in the same turn)
  *   grad_k [X] (sum), with *; kept: summed (samples meet)
  *   grad_b (sum); kept: summed (samples meet)
  *   loss_sum (sum), with softplus * - +; kept: summed (samples meet)
- *   w (gradient rows)
+ *   w (gradient rows, made in the update)
  *   v [G, D] (gradient rows), with * + */
 
 #include "ffm_parts.h"
@@ -81,6 +82,7 @@ struct train_step {
   rank_real *w;
   rank_real *k_0;
   rank_real *b_0;
+  rank_real *d_logit;  /* f32 of every sample */
   rank_lookups v_rows; /* gradient rows, by lookup */
   long v_at[1];
   rank_lookups w_rows; /* gradient rows, by lookup */
@@ -110,6 +112,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
   const rank_real *restrict dense = step->dense + s0 * 3;
   const rank_real *restrict click = step->click + s0;
   const rank_real *restrict d_logit_share = step->totals->d_logit_share;
+  rank_real *restrict d_logit = step->d_logit + s0;
   rank_real *restrict grad_k = sums->phase_0.grad_k;
   rank_real *restrict grad_b = sums->phase_0.grad_b;
   rank_real *restrict loss_sum = sums->phase_0.loss_sum;
@@ -165,8 +168,8 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     /* ffm.rank:23  loss   bce_logits(logit, click) */
     const rank_real loss_sum_neg = -logit;
     /* ffm.rank:21  logit = b + sum[F](w[field]) + sum[X](k * dense) + sum[P](both[F > G -> P]) */
-    const rank_real d_logit = d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit) -
-                              d_logit_share[0] * click[s] * rank_sigmoid(loss_sum_neg);
+    d_logit[s] = d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit) -
+                 d_logit_share[0] * click[s] * rank_sigmoid(loss_sum_neg);
     /* ffm.rank:20  both  = sum[D](e * e[F -> G, G -> F]) */
     rank_real d_both[9];
     for (int f = 0; f < 3; f++) {
@@ -176,7 +179,7 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     }
     for (int f = 1; f < 3; f++) {
       for (int g = 0; g < f; g++) {
-        d_both[f * 3 + g] = d_logit;
+        d_both[f * 3 + g] = d_logit[s];
       }
     }
     /* ffm.rank:16  param k : f32[X] */
@@ -185,18 +188,13 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       d_k[x] = dense[s * 3 + x];
     }
     for (int x = 0; x < 3; x++) {
-      grad_k[x] += d_logit * d_k[x];
+      grad_k[x] += d_logit[s] * d_k[x];
     }
     /* ffm.rank:17  param b : f32 ~ zeros */
-    grad_b[0] += d_logit;
+    grad_b[0] += d_logit[s];
     loss_sum[0] +=
       click[s] * rank_softplus(loss_sum_neg) + (1.0f - click[s]) * rank_softplus(logit);
     /* ffm.rank:15  table w : f32[field]       ~ normal(0, 0.01) */
-    for (int f = 0; f < 3; f++) {
-      const long at = step->w_at[0] + (s0 + s) * 3 + f;
-      rank_real *grad = step->w_rows.d + at;
-      grad[0] = d_logit;
-    }
     /* ffm.rank:14  table v : f32[field, G, D] ~ normal(0, 0.1) */
     for (int f = 0; f < 3; f++) {
       const long at = step->v_at[0] + (s0 + s) * 3 + f;
@@ -270,6 +268,7 @@ static size_t train_bind(
   step->b_0 = s->param[3];
   step->totals = rank_carve(work, &used, sizeof *step->totals);
   step->sums = rank_carve(work, &used, sizeof *step->sums * (size_t)step->slots);
+  step->d_logit = rank_carve(work, &used, sizeof(rank_real) * (size_t)(b->n + 64));
   rank_lookups *v_rows = &step->v_rows;
   step->v_at[0] = v_rows->n;
   v_rows->n += b->n * 3;
@@ -277,7 +276,7 @@ static size_t train_bind(
   rank_lookups *w_rows = &step->w_rows;
   step->w_at[0] = w_rows->n;
   w_rows->n += b->n * 3;
-  rank_lookups_share(w_rows, v_rows, 1, work, &used);
+  rank_lookups_share(w_rows, v_rows, 0, work, &used);
   return used + 64;
 }
 
@@ -294,30 +293,32 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->v_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->v_rows, b, part);
-    for (long k = 0; k < ids.count; k++) {
-      const rank_lookup x = ids.first[k];
-      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+    for (long id = 0; id < ids.count; id++) {
+      const rank_lookup now = ids.first[id];
+      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->v + soon.id * 12L, 12);
       rank_soon(step->state->state[0][0] + soon.id * 12L, 12);
       rank_soon(step->v_rows.d + soon.at * 12L, 12);
       rank_soon(step->w + soon.id, 1);
       rank_soon(step->state->state[1][0] + soon.id, 1);
-      rank_soon(step->w_rows.d + soon.at, 1);
       { /* v */
         rank_real g[12];
-        rank_lookups_sum(&step->v_rows, x.at, 12, g);
-        rank_real *restrict w_1 = step->v + x.id * 12L;
-        rank_real *restrict s_0 = step->state->state[0][0] + x.id * 12L;
+        rank_lookups_sum(&step->v_rows, now.at, 12, g);
+        rank_real *restrict w_1 = step->v + now.id * 12L;
+        rank_real *restrict s_0 = step->state->state[0][0] + now.id * 12L;
 #pragma omp simd
         for (int i = 0; i < 12; i++) {
           update(&w_1[i], &s_0[i], g[i], &step->hyper);
         }
       }
       { /* w */
-        rank_real g[1];
-        rank_lookups_sum(&step->w_rows, x.at, 1, g);
-        rank_real *restrict w_1 = step->w + x.id;
-        rank_real *restrict s_0 = step->state->state[1][0] + x.id;
+        rank_real *restrict w_1 = step->w + now.id;
+        rank_real *restrict s_0 = step->state->state[1][0] + now.id;
+        rank_real g[1] = {0};
+        for (long at = now.at; at >= 0; at = step->w_rows.next[at]) {
+          const long s = at / 3;
+          g[0] += step->d_logit[s];
+        }
         update(&w_1[0], &s_0[0], g[0], &step->hyper);
       }
     }
@@ -355,10 +356,12 @@ static void train_export(const struct train_step *step, rank_real *const *to)
   }
   if (to[1]) {
     const rank_lookups *rows = &step->w_rows;
-    for (long i = 0; i < rows->n; i++) {
-      for (long j = 0; j < rows->width; j++) {
-        to[1][rows->ids[i] * rows->width + j] += rows->d[i * rows->width + j];
-      }
+    for (long at = 0; at < rows->n; at++) {
+      const rank_real *row = step->w + rows->ids[at] * 1L;
+      rank_real *sum = to[1] + rows->ids[at] * 1L;
+      const long s = at / 3;
+      sum[0] += step->d_logit[s];
+      (void)row;
     }
   }
   if (to[2]) {

@@ -12,14 +12,15 @@
  *   logit_sum_1 (sum), with *; kept: local (used up in the same turn)
  *   logit, with + - *; kept: local (used up in the same turn)
  *   loss_sum_neg; kept: local (used up in the same turn)
- *   d_logit, with - * sigmoid; kept: local (used up in the same turn)
+ *   d_logit, with - * sigmoid; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
  *   d_k [X]; kept: local (used up in the same turn)
  *   grad_k [X] (sum), with *; kept: summed (samples meet)
  *   grad_b (sum); kept: summed (samples meet)
- *   d_e_times [D]; kept: local (used up in the same turn)
+ *   d_e_times [D]; kept: whole batch (a later phase, another sample or the update reads it)
  *   loss_sum (sum), with softplus * - +; kept: summed (samples meet)
- *   w (gradient rows)
- *   v [D] (gradient rows), with * - */
+ *   w (gradient rows, made in the update)
+ *   v [D] (gradient rows, made in the update), with * - */
 
 #include "fm_parts.h"
 
@@ -89,7 +90,9 @@ struct train_step {
   rank_real *w;
   rank_real *k_0;
   rank_real *b_0;
-  rank_lookups v_rows; /* gradient rows, by lookup */
+  rank_real *d_logit;   /* f32 of every sample */
+  rank_real *d_e_times; /* f32[D] of every sample */
+  rank_lookups v_rows;  /* gradient rows, by lookup */
   long v_at[1];
   rank_lookups w_rows; /* gradient rows, by lookup */
   long w_at[1];
@@ -118,8 +121,10 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
   const rank_real *restrict dense = step->dense + s0 * 3;
   const rank_real *restrict click = step->click + s0;
   const rank_real *restrict d_logit_share = step->totals->d_logit_share;
+  rank_real *restrict d_logit = step->d_logit + s0;
   rank_real *restrict grad_k = sums->phase_0.grad_k;
   rank_real *restrict grad_b = sums->phase_0.grad_b;
+  rank_real *restrict d_e_times = step->d_e_times + s0 * 16;
   rank_real *restrict loss_sum = sums->phase_0.loss_sum;
 
   /* group 1: sample by sample */
@@ -172,41 +177,30 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     /* fm.rank:22  loss   bce_logits(logit, click) */
     const rank_real loss_sum_neg = -logit;
     /* fm.rank:20  logit = b + sum[F](w[field]) + sum[X](k * dense) + pairs / 2 */
-    const rank_real d_logit = d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit) -
-                              d_logit_share[0] * click[s] * rank_sigmoid(loss_sum_neg);
+    d_logit[s] = d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit) -
+                 d_logit_share[0] * click[s] * rank_sigmoid(loss_sum_neg);
     /* fm.rank:15  param k : f32[X] */
     rank_real d_k[3];
     for (int x = 0; x < 3; x++) {
       d_k[x] = dense[s * 3 + x];
     }
     for (int x = 0; x < 3; x++) {
-      grad_k[x] += d_logit * d_k[x];
+      grad_k[x] += d_logit[s] * d_k[x];
     }
     /* fm.rank:16  param b : f32 ~ zeros */
-    grad_b[0] += d_logit;
+    grad_b[0] += d_logit[s];
     /* fm.rank:18  e     = v[field] */
-    _Alignas(64) rank_real d_e_times[16];
 #pragma omp simd
     for (int d = 0; d < 16; d++) {
-      d_e_times[d] = d_logit * pairs_sum[d];
+      d_e_times[s * 16 + d] = d_logit[s] * pairs_sum[d];
     }
     loss_sum[0] +=
       click[s] * rank_softplus(loss_sum_neg) + (1.0f - click[s]) * rank_softplus(logit);
     /* fm.rank:14  table w : f32[field]    ~ normal(0, 0.01) */
-    for (int f = 0; f < 3; f++) {
-      const long at = step->w_at[0] + (s0 + s) * 3 + f;
-      rank_real *grad = step->w_rows.d + at;
-      grad[0] = d_logit;
-    }
     /* fm.rank:13  table v : f32[field, D] ~ normal(0, 0.01) */
     for (int f = 0; f < 3; f++) {
       const long at = step->v_at[0] + (s0 + s) * 3 + f;
       step->v_rows.ids[at] = field[s * 3 + f];
-      rank_real *grad = step->v_rows.d + at * 16;
-#pragma omp simd
-      for (int d = 0; d < 16; d++) {
-        grad[d] = d_e_times[d] - d_logit * e[f * 16 + d];
-      }
     }
   }
 }
@@ -268,14 +262,16 @@ static size_t train_bind(
   step->b_0 = s->param[3];
   step->totals = rank_carve(work, &used, sizeof *step->totals);
   step->sums = rank_carve(work, &used, sizeof *step->sums * (size_t)step->slots);
+  step->d_logit = rank_carve(work, &used, sizeof(rank_real) * (size_t)(b->n + 64));
+  step->d_e_times = rank_carve(work, &used, sizeof(rank_real) * (size_t)(b->n * 16 + 64));
   rank_lookups *v_rows = &step->v_rows;
   step->v_at[0] = v_rows->n;
   v_rows->n += b->n * 3;
-  rank_lookups_carve(v_rows, s->rows[0], 16, threads, work, &used);
+  rank_lookups_carve(v_rows, s->rows[0], 0, threads, work, &used);
   rank_lookups *w_rows = &step->w_rows;
   step->w_at[0] = w_rows->n;
   w_rows->n += b->n * 3;
-  rank_lookups_share(w_rows, v_rows, 1, work, &used);
+  rank_lookups_share(w_rows, v_rows, 0, work, &used);
   return used + 64;
 }
 
@@ -292,32 +288,39 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->v_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->v_rows, b, part);
-    for (long k = 0; k < ids.count; k++) {
-      const rank_lookup x = ids.first[k];
-      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+    for (long id = 0; id < ids.count; id++) {
+      const rank_lookup now = ids.first[id];
+      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->v + soon.id * 16L, 16);
       rank_soon(step->state->state[0][0] + soon.id * 32L, 32);
-      rank_soon(step->v_rows.d + soon.at * 16L, 16);
       rank_soon(step->w + soon.id, 1);
       rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
-      rank_soon(step->w_rows.d + soon.at, 1);
       { /* v */
-        _Alignas(64) rank_real g[16];
-        rank_lookups_sum(&step->v_rows, x.at, 16, g);
-        rank_real *restrict w_1 = step->v + x.id * 16L;
-        rank_real *restrict m = step->state->state[0][0] + x.id * 32L;
-        rank_real *restrict v_1 = step->state->state[0][1] + x.id * 32L;
+        rank_real *restrict w_1 = step->v + now.id * 16L;
+        rank_real *restrict m = step->state->state[0][0] + now.id * 32L;
+        rank_real *restrict v_1 = step->state->state[0][1] + now.id * 32L;
+        _Alignas(64) rank_real g[16] = {0};
+        for (long at = now.at; at >= 0; at = step->v_rows.next[at]) {
+          const long s = at / 3;
+#pragma omp simd
+          for (int d = 0; d < 16; d++) {
+            g[d] += step->d_e_times[s * 16 + d] - step->d_logit[s] * w_1[d];
+          }
+        }
 #pragma omp simd
         for (int i = 0; i < 16; i++) {
           update(&w_1[i], &m[i], &v_1[i], g[i], &step->hyper);
         }
       }
       { /* w */
-        rank_real g[1];
-        rank_lookups_sum(&step->w_rows, x.at, 1, g);
-        rank_real *restrict w_1 = step->w + x.id;
-        rank_real *restrict m = step->state->state[1][0] + x.id * 2L;
-        rank_real *restrict v_1 = step->state->state[1][1] + x.id * 2L;
+        rank_real *restrict w_1 = step->w + now.id;
+        rank_real *restrict m = step->state->state[1][0] + now.id * 2L;
+        rank_real *restrict v_1 = step->state->state[1][1] + now.id * 2L;
+        rank_real g[1] = {0};
+        for (long at = now.at; at >= 0; at = step->w_rows.next[at]) {
+          const long s = at / 3;
+          g[0] += step->d_logit[s];
+        }
         update(&w_1[0], &m[0], &v_1[0], g[0], &step->hyper);
       }
     }
@@ -349,18 +352,25 @@ static void train_export(const struct train_step *step, rank_real *const *to)
 
   if (to[0]) {
     const rank_lookups *rows = &step->v_rows;
-    for (long i = 0; i < rows->n; i++) {
-      for (long j = 0; j < rows->width; j++) {
-        to[0][rows->ids[i] * rows->width + j] += rows->d[i * rows->width + j];
+    for (long at = 0; at < rows->n; at++) {
+      const rank_real *row = step->v + rows->ids[at] * 16L;
+      rank_real *sum = to[0] + rows->ids[at] * 16L;
+      const long s = at / 3;
+#pragma omp simd
+      for (int d = 0; d < 16; d++) {
+        sum[d] += step->d_e_times[s * 16 + d] - step->d_logit[s] * row[d];
       }
+      (void)row;
     }
   }
   if (to[1]) {
     const rank_lookups *rows = &step->w_rows;
-    for (long i = 0; i < rows->n; i++) {
-      for (long j = 0; j < rows->width; j++) {
-        to[1][rows->ids[i] * rows->width + j] += rows->d[i * rows->width + j];
-      }
+    for (long at = 0; at < rows->n; at++) {
+      const rank_real *row = step->w + rows->ids[at] * 1L;
+      rank_real *sum = to[1] + rows->ids[at] * 1L;
+      const long s = at / 3;
+      sum[0] += step->d_logit[s];
+      (void)row;
     }
   }
   if (to[2]) {

@@ -237,18 +237,18 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->leaf_w_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->leaf_w_rows, b, part);
-    for (long k = 0; k < ids.count; k++) {
-      const rank_lookup x = ids.first[k];
-      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+    for (long id = 0; id < ids.count; id++) {
+      const rank_lookup now = ids.first[id];
+      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->leaf_w + soon.id, 1);
       rank_soon(step->state->state[0][0] + soon.id * 2L, 2);
       rank_soon(step->leaf_w_rows.d + soon.at, 1);
       { /* leaf_w */
         rank_real g[1];
-        rank_lookups_sum(&step->leaf_w_rows, x.at, 1, g);
-        rank_real *restrict w = step->leaf_w + x.id;
-        rank_real *restrict z_1 = step->state->state[0][0] + x.id * 2L;
-        rank_real *restrict n_0 = step->state->state[0][1] + x.id * 2L;
+        rank_lookups_sum(&step->leaf_w_rows, now.at, 1, g);
+        rank_real *restrict w = step->leaf_w + now.id;
+        rank_real *restrict z_1 = step->state->state[0][0] + now.id * 2L;
+        rank_real *restrict n_0 = step->state->state[0][1] + now.id * 2L;
         update(&w[0], &z_1[0], &n_0[0], g[0], &step->hyper);
       }
     }

@@ -1829,18 +1829,18 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->ads_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->ads_rows, b, part);
-    for (long k = 0; k < ids.count; k++) {
-      const rank_lookup x = ids.first[k];
-      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+    for (long id = 0; id < ids.count; id++) {
+      const rank_lookup now = ids.first[id];
+      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->ads + soon.id * 32L, 32);
       rank_soon(step->state->state[0][0] + soon.id * 64L, 64);
       rank_soon(step->ads_rows.d + soon.at * 32L, 32);
       { /* ads */
         _Alignas(64) rank_real g[32];
-        rank_lookups_sum(&step->ads_rows, x.at, 32, g);
-        rank_real *restrict w = step->ads + x.id * 32L;
-        rank_real *restrict m = step->state->state[0][0] + x.id * 64L;
-        rank_real *restrict v = step->state->state[0][1] + x.id * 64L;
+        rank_lookups_sum(&step->ads_rows, now.at, 32, g);
+        rank_real *restrict w = step->ads + now.id * 32L;
+        rank_real *restrict m = step->state->state[0][0] + now.id * 64L;
+        rank_real *restrict v = step->state->state[0][1] + now.id * 64L;
 #pragma omp simd
         for (int i = 0; i < 32; i++) {
           update(&w[i], &m[i], &v[i], g[i], &step->hyper);

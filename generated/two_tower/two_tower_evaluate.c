@@ -14,7 +14,7 @@
  * group 5, phase 1, sample by sample:
  *   u_3_sum_1 (sum), with + *; kept: local (used up in the same turn)
  *   u_sqrt, with max; kept: local (used up in the same turn)
- *   u [E], with +; kept: whole batch (a later phase or another sample reads it)
+ *   u [E], with +; kept: whole batch (a later phase, another sample or the update reads it)
  *   u [E] (output), with +
  * group 6, phase 1, all rows of the tile:
  *   a_0_out [256] (product), with + < where; kept: tile (an operand of the product a_1_out)
@@ -28,8 +28,9 @@
  * group 10, phase 1, sample by sample:
  *   a_3_sum_1 (sum), with + *; kept: local (used up in the same turn)
  *   a_sqrt, with max; kept: local (used up in the same turn)
- *   a [E], with +; kept: whole batch (a later phase or another sample reads it)
- *   loss_sum_sum_2 (sum), with *; kept: whole batch (a later phase or another sample reads it)
+ *   a [E], with +; kept: whole batch (a later phase, another sample or the update reads it)
+ *   loss_sum_sum_2 (sum), with *; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
  *   a [E] (output), with +
  * group 11, phase 2, sample by sample:
  *   loss_sum_sum [loss.C] (sum), with *; kept: tile (loss_sum_ratio reads it in another loop)

@@ -3,54 +3,60 @@
  *
  * 3 phases; tiles of 64 samples, 1605632 bytes of slab each
  * group 1, phase 1, all rows of the tile:
- *   u_0_out [256] (product), with + < where; kept: whole batch (a later phase or another sample
- *       reads it)
+ *   u_0_out [256] (product), with + < where; kept: whole batch (a later phase, another sample or
+ *       the update reads it)
  * group 2, phase 1, all rows of the tile:
- *   u_1_out [128] (product), with + < where; kept: whole batch (a later phase or another sample
- *       reads it)
+ *   u_1_out [128] (product), with + < where; kept: whole batch (a later phase, another sample or
+ *       the update reads it)
  * group 3, phase 1, all rows of the tile:
- *   u_2_out [64] (product), with + < where; kept: whole batch (a later phase or another sample
- *       reads it)
+ *   u_2_out [64] (product), with + < where; kept: whole batch (a later phase, another sample or
+ *       the update reads it)
  * group 4, phase 1, all rows of the tile:
- *   u_3_sum [E] (product); kept: whole batch (a later phase or another sample reads it; nothing
- *       fused after it: several statements read it)
+ *   u_3_sum [E] (product); kept: whole batch (a later phase, another sample or the update reads
+ *       it; nothing fused after it: several statements read it)
  * group 5, phase 1, sample by sample:
- *   u_3_sum_1 (sum), with + *; kept: whole batch (a later phase or another sample reads it)
- *   u_sqrt, with max; kept: whole batch (a later phase or another sample reads it)
- *   u [E], with +; kept: whole batch (a later phase or another sample reads it)
+ *   u_3_sum_1 (sum), with + *; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
+ *   u_sqrt, with max; kept: whole batch (a later phase, another sample or the update reads it)
+ *   u [E], with +; kept: whole batch (a later phase, another sample or the update reads it)
  * group 6, phase 1, all rows of the tile:
- *   a_0_out [256] (product), with + < where; kept: whole batch (a later phase or another sample
- *       reads it)
+ *   a_0_out [256] (product), with + < where; kept: whole batch (a later phase, another sample or
+ *       the update reads it)
  * group 7, phase 1, all rows of the tile:
- *   a_1_out [128] (product), with + < where; kept: whole batch (a later phase or another sample
- *       reads it)
+ *   a_1_out [128] (product), with + < where; kept: whole batch (a later phase, another sample or
+ *       the update reads it)
  * group 8, phase 1, all rows of the tile:
- *   a_2_out [64] (product), with + < where; kept: whole batch (a later phase or another sample
- *       reads it)
+ *   a_2_out [64] (product), with + < where; kept: whole batch (a later phase, another sample or
+ *       the update reads it)
  * group 9, phase 1, all rows of the tile:
- *   a_3_sum [E] (product); kept: whole batch (a later phase or another sample reads it; nothing
- *       fused after it: several statements read it)
+ *   a_3_sum [E] (product); kept: whole batch (a later phase, another sample or the update reads
+ *       it; nothing fused after it: several statements read it)
  * group 10, phase 1, sample by sample:
- *   a_3_sum_1 (sum), with + *; kept: whole batch (a later phase or another sample reads it)
- *   a_sqrt, with max; kept: whole batch (a later phase or another sample reads it)
- *   a [E], with +; kept: whole batch (a later phase or another sample reads it)
- *   loss_sum_sum_2 (sum), with *; kept: whole batch (a later phase or another sample reads it)
+ *   a_3_sum_1 (sum), with + *; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
+ *   a_sqrt, with max; kept: whole batch (a later phase, another sample or the update reads it)
+ *   a [E], with +; kept: whole batch (a later phase, another sample or the update reads it)
+ *   loss_sum_sum_2 (sum), with *; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
  * group 11, phase 2, sample by sample:
  *   loss_sum_sum [loss.C] (sum), with *; kept: tile (loss_sum_ratio reads it in another loop)
  *   loss_sum_ratio [loss.C]; kept: tile (another group reads it, more than once)
  *   loss_sum_sum_1 [loss.C] (sum), with *; kept: tile (loss_sum_ratio_1 reads it in another
  *       loop)
  *   loss_sum_ratio_1 [loss.C]; kept: tile (another group reads it, more than once)
- *   loss_sum_max (max); kept: whole batch (a later phase or another sample reads it)
+ *   loss_sum_max (max); kept: whole batch (a later phase, another sample or the update reads it)
  *   loss_sum_exp [loss.C], with -; kept: tile (another group reads it, more than once)
  *   loss_sum_sum_3 (sum); kept: local (used up in the same turn)
- *   loss_sum_max_1 (max); kept: whole batch (a later phase or another sample reads it)
+ *   loss_sum_max_1 (max); kept: whole batch (a later phase, another sample or the update reads
+ *       it)
  *   loss_sum_exp_1 [loss.C], with -; kept: tile (another group reads it, more than once)
  *   loss_sum_sum_4 (sum); kept: local (used up in the same turn)
- *   d_a_ratio; kept: whole batch (a later phase or another sample reads it)
- *   d_u_ratio; kept: whole batch (a later phase or another sample reads it)
- *   d_a_sum [E] (sum), with *; kept: whole batch (a later phase or another sample reads it)
- *   d_u_sum_2 [E] (sum), with *; kept: whole batch (a later phase or another sample reads it)
+ *   d_a_ratio; kept: whole batch (a later phase, another sample or the update reads it)
+ *   d_u_ratio; kept: whole batch (a later phase, another sample or the update reads it)
+ *   d_a_sum [E] (sum), with *; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
+ *   d_u_sum_2 [E] (sum), with *; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
  *   loss_sum (sum), with log + * / -; kept: summed (samples meet)
  * group 12, phase 3, sample by sample:
  *   d_u_sum [loss.C] (sum), with *; kept: tile (d_u_times_1 reads it in another loop)

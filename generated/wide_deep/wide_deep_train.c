@@ -18,14 +18,15 @@
  *   deep_3_sum (sum), with *; kept: local (used up in the same turn)
  *   logit, with + gather; kept: local (used up in the same turn)
  *   loss_sum_neg; kept: local (used up in the same turn)
- *   d_logit, with - * sigmoid; kept: local (used up in the same turn)
+ *   d_logit, with - * sigmoid; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
  *   grad_deep_3_bias (sum); kept: summed (samples meet)
  *   grad_deep_3_weight [deep.3.K] (sum), with *; kept: summed (samples meet)
  *   d_deep_2 [64], with < *; kept: tile (an operand of the product d_deep_1)
  *   grad_deep_2_bias [64] (sum); kept: summed (samples meet)
  *   loss_sum (sum), with softplus * - +; kept: summed (samples meet)
  *   c (gradient rows)
- *   w (gradient rows)
+ *   w (gradient rows, made in the update)
  * group 6, phase 1, all rows of the tile:
  *   grad_deep_2_weight [64, deep.2.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
@@ -147,6 +148,7 @@ struct train_step {
   rank_real *deep_2_bias;
   rank_real *deep_3_weight;
   rank_real *deep_3_bias;
+  rank_real *d_logit;  /* f32 of every sample */
   rank_lookups v_rows; /* gradient rows, by lookup */
   long v_at[1];
   rank_lookups w_rows; /* gradient rows, by lookup */
@@ -217,6 +219,7 @@ static void train_tile_0(
   const rank_real *restrict deep_3_bias = step->deep_3_bias;
   const rank_real *restrict click = step->click + s0;
   const rank_real *restrict d_logit_share = step->totals->d_logit_share;
+  rank_real *restrict d_logit = step->d_logit + s0;
   rank_real *restrict grad_deep_3_bias = sums->phase_0.grad_deep_3_bias;
   rank_real *restrict grad_deep_3_weight = sums->phase_0.grad_deep_3_weight;
   rank_real *restrict d_deep_2 = tile->d_deep_2;
@@ -283,17 +286,17 @@ static void train_tile_0(
     /* wide_deep.rank:23  loss   bce_logits(logit, click) */
     const rank_real loss_sum_neg = -logit;
     /* wide_deep.rank:21  logit = wide + deep */
-    const rank_real d_logit = d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit) -
-                              d_logit_share[0] * click[s] * rank_sigmoid(loss_sum_neg);
+    d_logit[s] = d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit) -
+                 d_logit_share[0] * click[s] * rank_sigmoid(loss_sum_neg);
     /* wide_deep.rank:20  deep  = mlp(concat(v[field], dense), 256, 128, 64, 1; relu) */
-    grad_deep_3_bias[0] += d_logit;
+    grad_deep_3_bias[0] += d_logit[s];
 #pragma omp simd
     for (int k = 0; k < 64; k++) {
-      grad_deep_3_weight[k] += d_logit * deep_2_out[s * 64 + k];
+      grad_deep_3_weight[k] += d_logit[s] * deep_2_out[s * 64 + k];
     }
 #pragma omp simd
     for (int i = 0; i < 64; i++) {
-      d_deep_2[s * 64 + i] = rank_gate(deep_2_out[s * 64 + i], d_logit * deep_3_weight[i]);
+      d_deep_2[s * 64 + i] = rank_gate(deep_2_out[s * 64 + i], d_logit[s] * deep_3_weight[i]);
     }
 #pragma omp simd
     for (int i = 0; i < 64; i++) {
@@ -306,14 +309,9 @@ static void train_tile_0(
       const long at = step->c_at[0] + s0 + s;
       step->c_rows.ids[at] = cross[s];
       rank_real *grad = step->c_rows.d + at;
-      grad[0] = d_logit;
+      grad[0] = d_logit[s];
     }
     /* wide_deep.rank:15  table w : f32[field]    ~ zeros */
-    for (int f = 0; f < 3; f++) {
-      const long at = step->w_at[0] + (s0 + s) * 3 + f;
-      rank_real *grad = step->w_rows.d + at;
-      grad[0] = d_logit;
-    }
   }
 
   /* group 6: all rows of the tile */
@@ -452,6 +450,7 @@ static size_t train_bind(
   step->totals = rank_carve(work, &used, sizeof *step->totals);
   step->sums = rank_carve(work, &used, sizeof *step->sums * (size_t)step->slots);
   step->tiles = rank_carve(work, &used, sizeof *step->tiles * (size_t)threads);
+  step->d_logit = rank_carve(work, &used, sizeof(rank_real) * (size_t)(b->n + 64));
   rank_lookups *v_rows = &step->v_rows;
   step->v_at[0] = v_rows->n;
   v_rows->n += b->n * 3;
@@ -459,7 +458,7 @@ static size_t train_bind(
   rank_lookups *w_rows = &step->w_rows;
   step->w_at[0] = w_rows->n;
   w_rows->n += b->n * 3;
-  rank_lookups_share(w_rows, v_rows, 1, work, &used);
+  rank_lookups_share(w_rows, v_rows, 0, work, &used);
   rank_lookups *c_rows = &step->c_rows;
   step->c_at[0] = c_rows->n;
   c_rows->n += b->n;
@@ -488,32 +487,34 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->v_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->v_rows, b, part);
-    for (long k = 0; k < ids.count; k++) {
-      const rank_lookup x = ids.first[k];
-      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+    for (long id = 0; id < ids.count; id++) {
+      const rank_lookup now = ids.first[id];
+      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->v + soon.id * 16L, 16);
       rank_soon(step->state->state[0][0] + soon.id * 32L, 32);
       rank_soon(step->v_rows.d + soon.at * 16L, 16);
       rank_soon(step->w + soon.id, 1);
       rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
-      rank_soon(step->w_rows.d + soon.at, 1);
       { /* v */
         _Alignas(64) rank_real g[16];
-        rank_lookups_sum(&step->v_rows, x.at, 16, g);
-        rank_real *restrict w_1 = step->v + x.id * 16L;
-        rank_real *restrict m = step->state->state[0][0] + x.id * 32L;
-        rank_real *restrict v_1 = step->state->state[0][1] + x.id * 32L;
+        rank_lookups_sum(&step->v_rows, now.at, 16, g);
+        rank_real *restrict w_1 = step->v + now.id * 16L;
+        rank_real *restrict m = step->state->state[0][0] + now.id * 32L;
+        rank_real *restrict v_1 = step->state->state[0][1] + now.id * 32L;
 #pragma omp simd
         for (int i = 0; i < 16; i++) {
           update(&w_1[i], &m[i], &v_1[i], g[i], &step->hyper);
         }
       }
       { /* w */
-        rank_real g[1];
-        rank_lookups_sum(&step->w_rows, x.at, 1, g);
-        rank_real *restrict w_1 = step->w + x.id;
-        rank_real *restrict m = step->state->state[1][0] + x.id * 2L;
-        rank_real *restrict v_1 = step->state->state[1][1] + x.id * 2L;
+        rank_real *restrict w_1 = step->w + now.id;
+        rank_real *restrict m = step->state->state[1][0] + now.id * 2L;
+        rank_real *restrict v_1 = step->state->state[1][1] + now.id * 2L;
+        rank_real g[1] = {0};
+        for (long at = now.at; at >= 0; at = step->w_rows.next[at]) {
+          const long s = at / 3;
+          g[0] += step->d_logit[s];
+        }
         update(&w_1[0], &m[0], &v_1[0], g[0], &step->hyper);
       }
     }
@@ -521,18 +522,18 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->c_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->c_rows, b, part);
-    for (long k = 0; k < ids.count; k++) {
-      const rank_lookup x = ids.first[k];
-      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+    for (long id = 0; id < ids.count; id++) {
+      const rank_lookup now = ids.first[id];
+      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->c + soon.id, 1);
       rank_soon(step->state->state[2][0] + soon.id * 2L, 2);
       rank_soon(step->c_rows.d + soon.at, 1);
       { /* c */
         rank_real g[1];
-        rank_lookups_sum(&step->c_rows, x.at, 1, g);
-        rank_real *restrict w_1 = step->c + x.id;
-        rank_real *restrict m = step->state->state[2][0] + x.id * 2L;
-        rank_real *restrict v_1 = step->state->state[2][1] + x.id * 2L;
+        rank_lookups_sum(&step->c_rows, now.at, 1, g);
+        rank_real *restrict w_1 = step->c + now.id;
+        rank_real *restrict m = step->state->state[2][0] + now.id * 2L;
+        rank_real *restrict v_1 = step->state->state[2][1] + now.id * 2L;
         update(&w_1[0], &m[0], &v_1[0], g[0], &step->hyper);
       }
     }
@@ -658,10 +659,12 @@ static void train_export(const struct train_step *step, rank_real *const *to)
   }
   if (to[1]) {
     const rank_lookups *rows = &step->w_rows;
-    for (long i = 0; i < rows->n; i++) {
-      for (long j = 0; j < rows->width; j++) {
-        to[1][rows->ids[i] * rows->width + j] += rows->d[i * rows->width + j];
-      }
+    for (long at = 0; at < rows->n; at++) {
+      const rank_real *row = step->w + rows->ids[at] * 1L;
+      rank_real *sum = to[1] + rows->ids[at] * 1L;
+      const long s = at / 3;
+      sum[0] += step->d_logit[s];
+      (void)row;
     }
   }
   if (to[2]) {

@@ -10,8 +10,9 @@
  *   past_sum_1 (sum); kept: local (used up in the same turn)
  *   u_sum [D] (sum); kept: local (used up in the same turn)
  *   u_0_in [128], with max /; kept: tile (an operand of the product u_0_out)
- *   item_vector [65], with gather; kept: whole batch (a later phase or another sample reads it)
- *   often, with max; kept: whole batch (a later phase or another sample reads it)
+ *   item_vector [65], with gather; kept: whole batch (a later phase, another sample or the
+ *       update reads it)
+ *   often, with max; kept: whole batch (a later phase, another sample or the update reads it)
  *   item_vector [65] (output), with gather
  * group 2, phase 1, all rows of the tile:
  *   u_0_out [128] (product), with + < where; kept: tile (an operand of the product u_1_sum)
@@ -19,8 +20,10 @@
  *   u_1_sum [D] (product); kept: tile (user_vector reads it in another loop; nothing fused after
  *       it: its reader is not pointwise)
  * group 4, phase 1, sample by sample:
- *   user_vector [65], with +; kept: whole batch (a later phase or another sample reads it)
- *   own_sum (sum), with *; kept: whole batch (a later phase or another sample reads it)
+ *   user_vector [65], with +; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
+ *   own_sum (sum), with *; kept: whole batch (a later phase, another sample or the update reads
+ *       it)
  *   user_vector [65] (output), with +
  * group 5, phase 2, sample by sample:
  *   score_sum [C] (sum), with *; kept: tile (other reads it in another loop)

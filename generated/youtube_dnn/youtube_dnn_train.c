@@ -3,33 +3,38 @@
  *
  * 3 phases; tiles of 64 samples, 888832 bytes of slab each
  * group 1, phase 1, sample by sample:
- *   h [L, D]; kept: whole batch (a later phase or another sample reads it)
- *   near [L], with - *; kept: whole batch (a later phase or another sample reads it)
- *   past_sum (sum); kept: whole batch (a later phase or another sample reads it)
- *   past [D] (product), with max /; kept: whole batch (a later phase or another sample reads it)
+ *   h [L, D]; kept: whole batch (a later phase, another sample or the update reads it)
+ *   near [L], with - *; kept: whole batch (a later phase, another sample or the update reads it)
+ *   past_sum (sum); kept: whole batch (a later phase, another sample or the update reads it)
+ *   past [D] (product), with max /; kept: whole batch (a later phase, another sample or the
+ *       update reads it)
  *   u_sum [D] (sum); kept: local (used up in the same turn)
- *   u_0_in [128], with max /; kept: whole batch (a later phase or another sample reads it)
- *   item_vector [65], with gather; kept: whole batch (a later phase or another sample reads it)
- *   often, with max; kept: whole batch (a later phase or another sample reads it)
- * group 2, phase 1, all rows of the tile:
- *   u_0_out [128] (product), with + < where; kept: whole batch (a later phase or another sample
+ *   u_0_in [128], with max /; kept: whole batch (a later phase, another sample or the update
  *       reads it)
+ *   item_vector [65], with gather; kept: whole batch (a later phase, another sample or the
+ *       update reads it)
+ *   often, with max; kept: whole batch (a later phase, another sample or the update reads it)
+ * group 2, phase 1, all rows of the tile:
+ *   u_0_out [128] (product), with + < where; kept: whole batch (a later phase, another sample or
+ *       the update reads it)
  * group 3, phase 1, all rows of the tile:
  *   u_1_sum [D] (product); kept: tile (user_vector reads it in another loop; nothing fused after
  *       it: its reader is not pointwise)
  * group 4, phase 1, sample by sample:
- *   user_vector [65], with +; kept: whole batch (a later phase or another sample reads it)
- *   own_sum (sum), with *; kept: whole batch (a later phase or another sample reads it)
+ *   user_vector [65], with +; kept: whole batch (a later phase, another sample or the update
+ *       reads it)
+ *   own_sum (sum), with *; kept: whole batch (a later phase, another sample or the update reads
+ *       it)
  * group 5, phase 2, sample by sample:
  *   score_sum [C] (sum), with *; kept: tile (other reads it in another loop)
  *   other [C], with == -; kept: tile (another group reads it, more than once)
- *   loss_sum_max (max); kept: whole batch (a later phase or another sample reads it)
+ *   loss_sum_max (max); kept: whole batch (a later phase, another sample or the update reads it)
  *   loss_sum_exp [C], with -; kept: tile (another group reads it, more than once)
  *   loss_sum_sum (sum); kept: local (used up in the same turn)
  *   loss_sum_minus, with log + -; kept: local (used up in the same turn)
  *   d_own_times, with / sigmoid; kept: local (used up in the same turn)
- *   d_own; kept: whole batch (a later phase or another sample reads it)
- *   d_other_ratio; kept: whole batch (a later phase or another sample reads it)
+ *   d_own; kept: whole batch (a later phase, another sample or the update reads it)
+ *   d_other_ratio; kept: whole batch (a later phase, another sample or the update reads it)
  *   d_score [C], with == *; kept: tile (d_user_vector_sum reads it in another loop)
  *   d_user_vector_sum [65] (sum), with *; kept: local (used up in the same turn)
  *   d_user_vector [65], with *; kept: tile (an operand of the product d_u_0)
@@ -787,18 +792,18 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->items_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->items_rows, b, part);
-    for (long k = 0; k < ids.count; k++) {
-      const rank_lookup x = ids.first[k];
-      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+    for (long id = 0; id < ids.count; id++) {
+      const rank_lookup now = ids.first[id];
+      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->items + soon.id * 64L, 64);
       rank_soon(step->state->state[0][0] + soon.id * 128L, 128);
       rank_soon(step->items_rows.d + soon.at * 64L, 64);
       { /* items */
         _Alignas(64) rank_real g[64];
-        rank_lookups_sum(&step->items_rows, x.at, 64, g);
-        rank_real *restrict w = step->items + x.id * 64L;
-        rank_real *restrict m = step->state->state[0][0] + x.id * 128L;
-        rank_real *restrict v = step->state->state[0][1] + x.id * 128L;
+        rank_lookups_sum(&step->items_rows, now.at, 64, g);
+        rank_real *restrict w = step->items + now.id * 64L;
+        rank_real *restrict m = step->state->state[0][0] + now.id * 128L;
+        rank_real *restrict v = step->state->state[0][1] + now.id * 128L;
 #pragma omp simd
         for (int i = 0; i < 64; i++) {
           update(&w[i], &m[i], &v[i], g[i], &step->hyper);
@@ -809,18 +814,18 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->bias_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->bias_rows, b, part);
-    for (long k = 0; k < ids.count; k++) {
-      const rank_lookup x = ids.first[k];
-      const rank_lookup soon = ids.first[k + 8 < ids.count ? k + 8 : k];
+    for (long id = 0; id < ids.count; id++) {
+      const rank_lookup now = ids.first[id];
+      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->bias + soon.id, 1);
       rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
       rank_soon(step->bias_rows.d + soon.at, 1);
       { /* bias */
         rank_real g[1];
-        rank_lookups_sum(&step->bias_rows, x.at, 1, g);
-        rank_real *restrict w = step->bias + x.id;
-        rank_real *restrict m = step->state->state[1][0] + x.id * 2L;
-        rank_real *restrict v = step->state->state[1][1] + x.id * 2L;
+        rank_lookups_sum(&step->bias_rows, now.at, 1, g);
+        rank_real *restrict w = step->bias + now.id;
+        rank_real *restrict m = step->state->state[1][0] + now.id * 2L;
+        rank_real *restrict v = step->state->state[1][1] + now.id * 2L;
         update(&w[0], &m[0], &v[0], g[0], &step->hyper);
       }
     }
