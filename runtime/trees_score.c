@@ -1,10 +1,13 @@
 /* Scoring by tables: rows are shared out in blocks, and each thread runs the kernels of rank_trees_kernel.h,
  * those for AVX2 where the machine has it. */
 
-#include "trees_scorer.h"
+#include "trees_packed.h"
+
+enum { PACKED_ROWS = 8 }; /* from so many on, rows side by side are faster */
 
 struct rank_scorer {
   trees_tables t;
+  trees_packed *packed; /* NULL: none */
   trees32_table table32;
   trees64_table table64;
 };
@@ -28,6 +31,7 @@ rank_scorer *rank_scorer_new(const rank_forest *f, int f64, rank_error *e)
   s->table64 = (trees64_table){t->columns, f->features, t->block, t->ntrees, f->base, divide,
     t->column, t->tree, t->node, t->threshold, t->mask, t->order, t->order_value, t->value,
     t->plain, t->words};
+  s->packed = trees_pack(t);
   return s;
 }
 
@@ -35,6 +39,7 @@ void rank_scorer_free(rank_scorer *s)
 {
   if (s) {
     trees_tables_free(&s->t);
+    trees_packed_free(s->packed);
     free(s);
   }
 }
@@ -49,6 +54,24 @@ void trees_score64(const trees64_table *t, const double *x, long stride, long n,
   int32_t *leaf, double *work, double *sum)
 {
   trees64_score(t, x, stride, n, score, leaf, work, sum);
+}
+
+/* A few rows, each by sixteen trees at a time. */
+static void score_alone(
+  const rank_scorer *s, const float *rows, long stride, long n, double *score, int32_t *leaf)
+{
+  const trees32_table *t = &s->table32;
+  float x[PACKED_COLUMNS] = {0};
+  for (long i = 0; i < n; i++) {
+    for (int c = 0; c < t->columns; c++) {
+      x[c] = trees32_filled(rows[i * stride + t->column[c].feature], t->column[c].fill);
+    }
+    double sum =
+      trees_packed_row(s->packed, t->order, t->order_value, x, leaf ? leaf + i * t->ntrees : NULL);
+    if (score) {
+      score[i] = sum / t->divide + t->base;
+    }
+  }
 }
 
 static void score_rows(const rank_scorer *s, const rank_matrix *x, long first, long n,
@@ -70,6 +93,10 @@ static void score_rows(const rank_scorer *s, const rank_matrix *x, long first, l
     trees_score64(&s->table64, rows, x->stride, n, score, leaf, work, sum);
   } else {
     const float *rows = (const float *)x->at + skip;
+    if (s->packed && n < PACKED_ROWS) {
+      score_alone(s, rows, x->stride, n, score, leaf);
+      return;
+    }
 #ifdef TREES_AVX2
     if (trees_avx2()) {
       trees_score32_avx2(&s->table32, rows, x->stride, n, score, leaf, work, sum);

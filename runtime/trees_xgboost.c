@@ -268,6 +268,13 @@ static int read_booster(reading *r)
   return status;
 }
 
+/* A number of things; -1: it is none. */
+static long count(json_cursor *c)
+{
+  double n = json_number(c);
+  return n >= 0 && n <= (double)MOST_FEATURES ? (long)n : -1;
+}
+
 static void read_parameters(reading *r)
 {
   text_span key;
@@ -276,12 +283,11 @@ static void read_parameters(reading *r)
     if (text_is(key, "base_score")) {
       r->base = json_number(&r->c);
     } else if (text_is(key, "num_class")) {
-      r->classes = (long)json_number(&r->c);
+      r->classes = count(&r->c);
     } else if (text_is(key, "num_target")) {
-      r->targets = (long)json_number(&r->c);
+      r->targets = count(&r->c);
     } else if (text_is(key, "num_feature")) {
-      double n = json_number(&r->c);
-      r->features = n >= 0 && n <= (double)MOST_FEATURES ? (long)n : -1;
+      r->features = count(&r->c);
     } else {
       json_skip(&r->c);
     }
@@ -340,7 +346,8 @@ static int read_all(reading *r, const char *text, size_t n)
   if (read_learner(r, 0) != 0) {
     return -1;
   }
-  if (r->features < 1 || r->classes > 1 || r->targets > 1 || !(r->logistic || r->identity)) {
+  if (r->features < 1 || r->classes < 0 || r->classes > 1 || r->targets < 0 || r->targets > 1 ||
+      !(r->logistic || r->identity)) {
     return rank_fail(
       r->e, "XGBoost model: one output of a logistic or squared objective is expected");
   }

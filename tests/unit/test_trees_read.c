@@ -119,7 +119,8 @@ static void grow_random(rank_forest *f, int leaves, uint64_t seed, int categorie
       up->right = up->right == ~at ? i : up->right;
     }
     static const uint8_t kinds[] = {0, 2, 4, 6, 8, 10};
-    *n = (rank_node){.feature = (int32_t)(r >> 8) & 3, .left = ~at, .right = ~(i + 1)};
+    *n = (rank_node){
+      .feature = (int32_t)((r >> 8) % (uint64_t)f->features), .left = ~at, .right = ~(i + 1)};
     n->decision = kinds[(r >> 16) % 6];
     do {
       n->threshold = odd_number(++r);
@@ -158,29 +159,38 @@ static void compare_scorer(const rank_forest *f, const rank_matrix *x)
   rank_scorer_free(s);
 }
 
+/* Some trees large, or small ones alone (which are scored in another way), with categories or without. */
+static void compare_random(int features, int small, int categories)
+{
+  enum { ROWS = 600, MOST = 20 };
+  static double x[ROWS * MOST];
+  static float x32[ROWS * MOST];
+  static const int leaves[] = {1, 2, 3, 7, 31, 32, 33, 64, 200};
+  rank_error e;
+  rank_forest *f = rank_forest_new(features, &e);
+  for (int i = 0; i < ROWS * features; i++) {
+    x[i] = odd_number((uint64_t)i);
+    x32[i] = (float)x[i];
+  }
+  for (uint64_t t = 0; t < 45; t++) {
+    grow_random(f, leaves[t % (small ? 6 : 9)], t + 1, categories && t % 4 == 0);
+  }
+  f->base = 0.125;
+  assert_int_equal(rank_forest_check(f, &e), 0);
+  compare_scorer(f, &(rank_matrix){x, ROWS, features, features, 1});
+  compare_scorer(f, &(rank_matrix){x32, ROWS, features, features, 0});
+  rank_forest_free(f);
+}
+
 static void test_scorer_is_the_walk(void **state)
 {
   (void)state;
-  enum { ROWS = 600 };
-  static double x[ROWS * 4];
-  static float x32[ROWS * 4];
-  static const int leaves[] = {1, 2, 3, 7, 31, 32, 33, 64, 200};
-  for (uint64_t i = 0; i < ROWS * 4; i++) {
-    x[i] = odd_number(i);
-    x32[i] = (float)x[i];
+  for (int kind = 0; kind < 4; kind++) {
+    compare_random(4, kind & 1, kind >> 1);
   }
-  for (int categories = 0; categories < 2; categories++) {
-    rank_error e;
-    rank_forest *f = rank_forest_new(4, &e);
-    for (uint64_t t = 0; t < 45; t++) {
-      grow_random(f, leaves[t % 9], t + 1, categories && t % 4 == 0);
-    }
-    f->base = 0.125;
-    assert_int_equal(rank_forest_check(f, &e), 0);
-    compare_scorer(f, &(rank_matrix){x, ROWS, 4, 4, 1});
-    compare_scorer(f, &(rank_matrix){x32, ROWS, 4, 4, 0});
-    rank_forest_free(f);
-  }
+  compare_random(10, 1, 0);
+  compare_random(15, 1, 0);
+  compare_random(20, 1, 0);
 }
 
 /* Bytes changed, cut, repeated: refused, or a forest that can be walked. */
