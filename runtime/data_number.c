@@ -1,11 +1,14 @@
 /* Numbers in text. One idea: a decimal of at most 53 bits times a power of ten that is itself exact
  * needs a single, correctly rounded multiplication or division (Clinger 1990), which is what nearly
- * all fields are; the rest goes to strtod. Both give the same double. */
+ * all fields are. The same with 64 bits, as printed doubles need, is rounded twice, which is right unless
+ * the first result is next to the middle between two doubles. The rest goes to strtod. All give the same
+ * double. */
 
 #define _GNU_SOURCE
 
 #include "data_text.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
@@ -43,6 +46,31 @@ static const char *read_exponent(const char *s, const char *end, int *exponent)
   return s == first ? NULL : s;
 }
 
+#if LDBL_MANT_DIG == 64
+/* mantissa * 10^exponent by the wider registers of x86; 0 where rounding twice might not be rounding once. */
+static int read_wide(uint64_t mantissa, int exponent, double *x)
+{
+  static const long double powers[] = {1e0L, 1e1L, 1e2L, 1e3L, 1e4L, 1e5L, 1e6L, 1e7L, 1e8L, 1e9L,
+    1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L, 1e21L, 1e22L,
+    1e23L, 1e24L, 1e25L, 1e26L, 1e27L};
+  if (exponent < -27 || exponent > 27)
+    return 0;
+  long double wide = (long double)mantissa;
+  wide = exponent < 0 ? wide / powers[-exponent] : wide * powers[exponent];
+  uint64_t bits;
+  memcpy(&bits, &wide, sizeof bits); /* the mantissa; a double keeps its upper 53 bits */
+  unsigned rest = (unsigned)(bits & 0x7ff);
+  *x = (double)wide;
+  return rest < 0x3ff || rest > 0x401;
+}
+#else
+static int read_wide(uint64_t mantissa, int exponent, double *x)
+{
+  (void)mantissa, (void)exponent, (void)x;
+  return 0;
+}
+#endif
+
 /* 1 when the number was simple enough to be exact, else 0: ask strtod. */
 static int read_simple(const char *s, const char *end, double *x)
 {
@@ -63,14 +91,20 @@ static int read_simple(const char *s, const char *end, double *x)
     digits += s - point;
     exponent = (int)(point - s);
   }
-  if (digits == 0 || digits > 18)
+  if (digits == 0 || digits > 19)
     return 0;
   if (s < end && (*s == 'e' || *s == 'E') && !(s = read_exponent(s + 1, end, &exponent)))
     return 0;
-  if (s != end || mantissa > (uint64_t)1 << 53 || exponent < -22 || exponent > 22)
+  if (s != end)
     return 0;
-  double value = (double)mantissa;
-  value = exponent < 0 ? value / powers[-exponent] : value * powers[exponent];
+  double value;
+  if (mantissa > (uint64_t)1 << 53 || exponent < -22 || exponent > 22) {
+    if (!read_wide(mantissa, exponent, &value))
+      return 0;
+  } else {
+    value = (double)mantissa;
+    value = exponent < 0 ? value / powers[-exponent] : value * powers[exponent];
+  }
   *x = negative ? -value : value;
   return 1;
 }

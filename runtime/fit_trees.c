@@ -229,8 +229,11 @@ int fit_trees_apply(const rank_model *m, const rank_fit *fit, const fit_state *s
       score[at + i] = (rank_real)sums[i];
     }
   }
-  for (long i = 0; i < b->n * trees; i++) {
-    leaf[i] += (int32_t)(i % trees) * (int32_t)fit->settings[FIT_TREES_LEAVES];
+  const int32_t leaves = (int32_t)fit->settings[FIT_TREES_LEAVES];
+  for (long i = 0; i < b->n; i++) {
+    for (long t = 0; t < trees; t++) {
+      leaf[i * trees + t] += (int32_t)t * leaves;
+    }
   }
   for (long i = 0; i <= b->n; i++) {
     offset[0][i] = (int32_t)(i * trees);

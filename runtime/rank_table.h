@@ -104,6 +104,10 @@ static inline int rank_lookups_bucket(const rank_lookups *r, int32_t id)
 static inline void rank_lookups_count(const rank_lookups *r, int part, int parts)
 {
   int32_t *count = r->count + (long)part * r->buckets;
+  if (r->buckets == 1) {
+    count[0] = (int32_t)(r->n * (part + 1) / parts - r->n * part / parts);
+    return;
+  }
   memset(count, 0, sizeof(int32_t) * (size_t)r->buckets);
   for (long i = r->n * part / parts; i < r->n * (part + 1) / parts; i++)
     count[rank_lookups_bucket(r, r->ids[i])]++;
@@ -113,6 +117,13 @@ static inline void rank_lookups_count(const rank_lookups *r, int part, int parts
 static inline void rank_lookups_deal(const rank_lookups *r, int part, int parts)
 {
   int32_t to[RANK_MOST_BUCKETS], sum = 0;
+  if (r->buckets == 1) { /* all of them, as they are */
+    r->start[0] = 0;
+    r->start[1] = (int32_t)r->n;
+    for (long i = r->n * part / parts; i < r->n * (part + 1) / parts; i++)
+      r->dealt[i] = (rank_lookup){r->ids[i], (int32_t)i};
+    return;
+  }
   for (int b = 0; b < r->buckets; b++) {
     if (part == 0)
       r->start[b] = sum;
@@ -128,12 +139,29 @@ static inline void rank_lookups_deal(const rank_lookups *r, int part, int parts)
     r->dealt[to[rank_lookups_bucket(r, r->ids[i])]++] = (rank_lookup){r->ids[i], (int32_t)i};
 }
 
+/* Ids that rise, as those of a row's fields and leaves do, are all different. */
+static inline int rank_lookups_rise(const rank_lookup *dealt, long n)
+{
+  int falls = 0;
+  for (long k = 1; k < n; k++)
+    falls |= dealt[k].id <= dealt[k - 1].id;
+  return !falls;
+}
+
 /* Chains the lookups of a bucket by id, in the order of first occurrence. */
 static inline rank_chains rank_lookups_chain(const rank_lookups *r, int bucket, int part)
 {
   const long from = r->start[bucket], n = r->start[bucket + 1] - from;
   rank_lookup *cell = r->cell + (long)part * r->cells, *first = r->first + from;
   uint32_t cells = 16, count = 0;
+  if (n <= RANK_BUCKET && rank_lookups_rise(r->dealt + from, n)) {
+    for (long k = 0; k < n; k++) {
+      first[k] = r->dealt[from + k];
+      r->next[first[k].at] = -1;
+    }
+    r->chains[bucket] = (int32_t)n;
+    return (rank_chains){first, n};
+  }
   while (cells < 2 * n)
     cells *= 2;
   memset(cell, -1, sizeof *cell * cells);

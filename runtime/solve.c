@@ -214,7 +214,7 @@ static int start(solving *s, const rank_weights *weights, rank_error *e)
   if (rank_lbfgs_new(&s->l, n, t->m->memory, t->threads, e) != 0) {
     return -1;
   }
-  s->l.noise = sizeof(rank_real) == 8 ? 1e-13 : 1e-7;
+  s->l.noise = sizeof(rank_real) == 8 ? 1e-13 : 1e-6; /* of a sum of losses in that precision */
   s->l.objective = objective;
   s->l.arg = s;
   double *w = s->l.w;

@@ -2,10 +2,13 @@
 
 #include "data_helpers.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "data_text.h"
 
 static const char *const x_column[] = {"x"}, *const y_column[] = {"y"},
                          *const item_column[] = {"item"};
@@ -128,6 +131,39 @@ static void test_bad_gzip(void **state)
   assert_null(o.data);
   data_closed(&o);
   free(bytes);
+}
+
+static void expect_strtod(const char *text)
+{
+  double want = strtod(text, NULL), got = 0;
+  char copy[64];
+  snprintf(copy, sizeof copy, "%s", text);
+  const text_span span = {.at = copy, .length = (unsigned)strlen(copy)};
+  assert_int_equal(number_read(&span, &got), NUMBER_OK);
+  assert_memory_equal(&got, &want, sizeof got);
+}
+
+/* As many digits as doubles are printed with, and integers in the middle between two doubles. */
+static void test_long_numbers(void **state)
+{
+  char text[64];
+  uint64_t x = 88172645463325252u;
+  (void)state;
+  for (int i = 0; i < 60000; i++) {
+    x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+    double value = ldexp((double)(int64_t)x, -(int)(x % 120));
+    snprintf(text, sizeof text, "%.*g", 15 + i % 4, value);
+    expect_strtod(text);
+    snprintf(text, sizeof text, "%llu.%03lluE%d", (unsigned long long)(x % 10000000000000000u),
+      (unsigned long long)(x % 997), (int)(x % 50) - 25);
+    expect_strtod(text);
+    uint64_t middle = ((uint64_t)1 << 53) * 2 + 2 + 4 * (x % ((uint64_t)1 << 50));
+    snprintf(text, sizeof text, "%llu", (unsigned long long)middle);
+    expect_strtod(text);
+    snprintf(
+      text, sizeof text, "%llue-%d", (unsigned long long)(middle + x % 3 - 1), (int)(x % 27));
+    expect_strtod(text);
+  }
 }
 
 static void test_numbers(void **state)
@@ -470,7 +506,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_forms),
     cmocka_unit_test(test_separators), cmocka_unit_test(test_bad_files),
-    cmocka_unit_test(test_bad_gzip), cmocka_unit_test(test_numbers), cmocka_unit_test(test_lists),
+    cmocka_unit_test(test_bad_gzip), cmocka_unit_test(test_numbers),
+    cmocka_unit_test(test_long_numbers), cmocka_unit_test(test_lists),
     cmocka_unit_test(test_truncation), cmocka_unit_test(test_fixed_lists),
     cmocka_unit_test(test_long_line), cmocka_unit_test(test_many_quoted),
     cmocka_unit_test(test_libsvm), cmocka_unit_test(test_no_labels),
