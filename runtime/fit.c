@@ -228,14 +228,23 @@ int rank_fits_load(rank_fits *f, const st_file *file, rank_error *e)
   return 0;
 }
 
-void rank_fits_info(const rank_fits *f, FILE *out)
+void rank_fits_info(const rank_fits *f, FILE *out, int json)
 {
+  fputs(json ? ", \"fits\": [" : "", out);
   for (int i = 0; rank_fits_ready(f) && i < f->m->nfits; i++) {
-    const rank_fit_op *op = f->m->fits[i].run;
-    if (op->info != NULL) {
-      op->info(f->m, &f->m->fits[i], &f->state[i], out);
+    const rank_fit *fit = &f->m->fits[i];
+    if (json) {
+      fprintf(out, "%s{\"name\": ", i > 0 ? ", " : "");
+      rank_json_string(out, fit->name);
+      fputs(", \"op\": ", out);
+      rank_json_string(out, fit->op);
     }
+    if (fit->run->info != NULL) {
+      fit->run->info(f->m, fit, &f->state[i], out, json);
+    }
+    fputs(json ? "}" : "", out);
   }
+  fputs(json ? "]" : "", out);
 }
 
 int rank_fits_write_lightgbm(const rank_fits *f, const char *name, FILE *out, rank_error *e)

@@ -56,8 +56,8 @@ typedef struct rank_fit_op {
   int (*apply)(const rank_model *m, const rank_fit *fit, const fit_state *s, const rank_batch *b,
     void *const *out, int32_t *const *offset, void *room);
   size_t (*room)(const rank_model *m, const rank_fit *fit); /* or NULL: none */
-  void (*info)(
-    const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out); /* or NULL */
+  /* What has been learnt: lines, or members of a JSON object, each behind a comma. Or NULL. */
+  void (*info)(const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out, int json);
   unsigned char no_rows; /* learns without data */
   /* The forest that it has, as LightGBM's text; or NULL */
   int (*write_lightgbm)(const fit_state *s, FILE *out, rank_error *e);
@@ -95,7 +95,7 @@ enum { FIT_NAME = 512 };
 int rank_fits_entries(const rank_fits *f, st_entry *entries, char (*names)[FIT_NAME]);
 /* Takes what the file has; a file without any leaves them not ready. */
 int rank_fits_load(rank_fits *f, const st_file *file, rank_error *e);
-void rank_fits_info(const rank_fits *f, FILE *out);
+void rank_fits_info(const rank_fits *f, FILE *out, int json); /* JSON: ", \"fits\": [...]" */
 /* The forest of the fit called `name`, or of the only one that has one (NULL), as LightGBM's text. */
 int rank_fits_write_lightgbm(const rank_fits *f, const char *name, FILE *out, rank_error *e);
 

@@ -1,8 +1,15 @@
-/* fit_gbdt.c: trees = gbdt(x, y; ...): a forest by gradient boosting. What becomes of it is fit_trees.c's. */
+/* fit_gbdt.c: trees = gbdt(x, ..., y; ...): a forest by gradient boosting. What becomes of it is fit_trees.c's.
+ *
+ * One idea: the data is read three times in pieces (which categories there are, where bins end, which bin
+ * every number is in) and is held as bins only. */
 
+#include "fit_columns.h"
 #include "fit_trees.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+enum { PIECE = 4096 }; /* rows read at a time */
 
 /* The op's settings, in the compiler's order. */
 enum {
@@ -19,7 +26,15 @@ enum {
   MAX_BIN,
   EARLY_STOPPING,
   OBJECTIVE,
-  SEED
+  SEED,
+  MAX_DEPTH,
+  MIN_GAIN,
+  MIN_DATA_IN_BIN,
+  CAT_SMOOTH,
+  CAT_L2,
+  MAX_CAT_THRESHOLD,
+  MAX_CAT_TO_ONEHOT,
+  MIN_DATA_PER_GROUP
 };
 
 /* --- learning --- */
@@ -45,45 +60,128 @@ static rank_trees_options options_of(const fit_call *c)
   o.bins = (int)x[MAX_BIN];
   o.early_stopping = c->valid.n > 0 ? (int)x[EARLY_STOPPING] : 0;
   o.seed = (uint64_t)x[SEED];
+  o.depth = (int)x[MAX_DEPTH];
+  o.min_gain = x[MIN_GAIN];
+  o.min_data_in_bin = (long)x[MIN_DATA_IN_BIN];
+  o.cat_smooth = x[CAT_SMOOTH];
+  o.cat_l2 = x[CAT_L2];
+  o.max_cat_threshold = (int)x[MAX_CAT_THRESHOLD];
+  o.max_cat_to_onehot = (int)x[MAX_CAT_TO_ONEHOT];
+  o.min_data_per_group = (long)x[MIN_DATA_PER_GROUP];
   o.threads = c->threads;
   return o;
 }
 
-static int learn(const fit_call *c, fit_state *s, rank_error *e)
+/* The sampled rows' columns, [n][columns], malloc'd. */
+static rank_real *gather_sample(const fit_call *c, const fit_columns *columns, const long *sample,
+  long n, rank_batcher *b, rank_error *e)
 {
-  int input = c->fit->sources[0], label = c->fit->label;
-  long width = c->m->inputs[input].width;
-  rank_trees_options o = options_of(c);
-  rank_real *x = fit_gather(c->train, c->m, input, e);
-  rank_real *y = x != NULL ? fit_gather(c->train, c->m, label, e) : NULL;
-  int valid = c->valid.n > 0, failed = y == NULL;
-  rank_real *vx = valid && !failed ? fit_gather(c->valid, c->m, input, e) : NULL;
-  rank_real *vy = vx != NULL ? fit_gather(c->valid, c->m, label, e) : NULL;
-  failed |= valid && vy == NULL;
-  rank_forest *f = NULL;
-  rank_trees_report r;
-  if (!failed) {
-    rank_matrix mx = fit_trees_matrix(x, c->train.n, width),
-                my = fit_trees_matrix(y, c->train.n, 1);
-    rank_matrix mvx = fit_trees_matrix(vx, c->valid.n, width),
-                mvy = fit_trees_matrix(vy, c->valid.n, 1);
-    f = rank_trees_fit(&o, &mx, &my, NULL, valid ? &mvx : NULL, valid ? &mvy : NULL, &r, e);
+  size_t width = (size_t)columns->n;
+  rank_real *x = malloc(((size_t)n * width + 1) * sizeof *x);
+  uint32_t rows[PIECE];
+  int failed = x == NULL;
+  for (long at = 0; at < n && !failed; at += PIECE) {
+    long some = n - at < PIECE ? n - at : PIECE;
+    for (long i = 0; i < some; i++) {
+      rows[i] = (uint32_t)(c->train.first + sample[at + i]);
+    }
+    const rank_batch *batch = rank_batch_rows(b, rows, some);
+    rank_real *to = x + (size_t)at * width;
+    failed = batch == NULL;
+    if (!failed) {
+      const rank_real *from = fit_columns_rows(columns, batch, 0, some, to);
+      if (from != to) {
+        memcpy(to, from, (size_t)some * width * sizeof *to);
+      }
+    }
   }
-  free(x);
-  free(y);
-  free(vx);
-  free(vy);
+  if (failed) {
+    free(x);
+    rank_fail(e, "out of memory: %ld rows of %zu numbers", n, width);
+    return NULL;
+  }
+  return x;
+}
+
+static int add_rows(
+  const fit_call *c, const fit_columns *columns, rank_trees_rows *to, int valid, rank_error *e)
+{
+  rank_rows rows = valid ? c->valid : c->train;
+  rank_batcher *b = rank_batcher_new(rows.data, PIECE);
+  rank_real *room = malloc(fit_columns_room(c->m, c->fit, PIECE) + 1);
+  int failed = b == NULL || room == NULL ? rank_fail(e, "out of memory") : 0;
+  for (long at = 0; at < rows.n && !failed; at += PIECE) {
+    long n = rows.n - at < PIECE ? rows.n - at : PIECE;
+    const rank_batch *batch = rank_batch_range(b, rows.first + at, n);
+    if (batch == NULL) {
+      failed = rank_fail(e, "out of memory");
+      break;
+    }
+    rank_matrix x = fit_trees_matrix(fit_columns_rows(columns, batch, 0, n, room), n, columns->n);
+    rank_matrix y = fit_trees_matrix(batch->input[c->fit->label], n, 1);
+    failed = rank_trees_rows_add(to, valid, &x, &y, NULL, e);
+  }
+  free(room);
+  rank_batcher_free(b);
+  return failed;
+}
+
+/* All rows as bins; NULL on error. */
+static rank_trees_rows *bin_rows(
+  const fit_call *c, fit_columns *columns, const rank_trees_options *o, rank_error *e)
+{
+  long n = 0;
+  long *sample = rank_trees_sample(o, c->train.n, &n);
+  rank_batcher *b = rank_batcher_new(c->train.data, PIECE);
+  rank_trees_rows *rows = NULL;
+  if (sample == NULL || b == NULL) {
+    rank_fail(e, "out of memory");
+  } else if (fit_columns_learn(columns, c->train, sample, n, o->bins - 1, e) == 0) {
+    rank_real *x = gather_sample(c, columns, sample, n, b, e);
+    rank_matrix mx = fit_trees_matrix(x, n, columns->n);
+    rows = x != NULL ? rank_trees_rows_new(o, &mx, c->train.n, c->valid.n, e) : NULL;
+    free(x);
+  }
+  free(sample);
+  rank_batcher_free(b);
+  if (rows != NULL && (add_rows(c, columns, rows, 0, e) != 0 ||
+                        (c->valid.n > 0 && add_rows(c, columns, rows, 1, e) != 0))) {
+    rank_trees_rows_free(rows);
+    return NULL;
+  }
+  return rows;
+}
+
+static int learn_columns(const fit_call *c, fit_columns *columns, fit_state *s, rank_error *e)
+{
+  rank_trees_options o = options_of(c);
+  o.categorical = columns->category;
+  rank_trees_rows *rows = bin_rows(c, columns, &o, e);
+  rank_trees_report r;
+  rank_forest *f = rows != NULL ? rank_trees_fit_rows(rows, &r, e) : NULL;
+  rank_trees_rows_free(rows);
   if (f == NULL) {
     return -1;
   }
-  failed = fit_trees_save(f, s) != 0 ? rank_fail(e, "out of memory") : 0;
-  if (!failed && valid) {
+  int failed = fit_columns_save(columns, s) != 0 || fit_trees_save(f, s) != 0
+                 ? rank_fail(e, "out of memory")
+                 : 0;
+  if (!failed && c->valid.n > 0) {
     rank_log_line(c->log, "fit %s: %ld trees of %d, validation loss %.6f", c->fit->name, f->ntrees,
       r.rounds, r.valid_loss);
   } else if (!failed) {
     rank_log_line(c->log, "fit %s: %ld trees", c->fit->name, f->ntrees);
   }
   rank_forest_free(f);
+  return failed;
+}
+
+static int learn(const fit_call *c, fit_state *s, rank_error *e)
+{
+  fit_columns columns;
+  int failed = fit_columns_open(&columns, c->m, c->fit) != 0 ? rank_fail(e, "out of memory")
+                                                             : learn_columns(c, &columns, s, e);
+  fit_columns_close(&columns);
   return failed;
 }
 

@@ -6,6 +6,8 @@
 
 #include "fit_trees.h"
 
+#include "fit_columns.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +17,15 @@ enum { HEAD = 5, TREE = 2, NODE = 11, LEAF = 4, PIECE = 256 };
 typedef struct made {
   rank_forest *forest;
   rank_scorer *scorer;
+  fit_columns columns;
 } made;
 
 /* --- as tensors --- */
 
 int fit_trees_save(const rank_forest *f, fit_state *s)
 {
-  double *head = fit_add(s, "head", 1, HEAD);
+  int codes = fit_find(s, "codes") != NULL || fit_add(s, "codes", 0, 2) != NULL;
+  double *head = codes ? fit_add(s, "head", 1, HEAD) : NULL;
   double *tree = head != NULL ? fit_add(s, "trees", f->ntrees, TREE) : NULL;
   double *leaf = tree != NULL ? fit_add(s, "leaves", f->nleaves, LEAF) : NULL;
   double *node = leaf != NULL ? fit_add(s, "nodes", f->nnodes, NODE) : NULL;
@@ -175,6 +179,7 @@ static int load_forest(rank_forest *f, const fit_state *s, rank_error *e)
 void fit_trees_forget(void *p)
 {
   made *x = p;
+  fit_columns_close(&x->columns);
   rank_scorer_free(x->scorer);
   rank_forest_free(x->forest);
   free(x);
@@ -187,8 +192,10 @@ int fit_trees_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank
     free(x);
     return x == NULL ? rank_fail(e, "out of memory") : -1;
   }
-  x->forest = rank_forest_new((int)m->inputs[fit->sources[0]].width, e);
-  int failed = x->forest == NULL || load_forest(x->forest, s, e) != 0;
+  int failed = fit_columns_open(&x->columns, m, fit) != 0 ? rank_fail(e, "out of memory")
+                                                          : fit_columns_load(&x->columns, s, e);
+  x->forest = failed ? NULL : rank_forest_new(x->columns.n, e);
+  failed = x->forest == NULL || load_forest(x->forest, s, e) != 0;
   if (!failed && name_features(x->forest, &m->inputs[fit->sources[0]]) != 0) {
     failed = rank_fail(e, "out of memory");
   }
@@ -203,9 +210,14 @@ int fit_trees_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank
 
 /* --- applying --- */
 
+static size_t scorer_room(const rank_model *m, const rank_fit *fit)
+{
+  return (rank_scorer_room(fit_columns_count(m, fit)) + 63) & ~(size_t)63;
+}
+
 size_t fit_trees_room(const rank_model *m, const rank_fit *fit)
 {
-  return rank_scorer_room((int)m->inputs[fit->sources[0]].width);
+  return scorer_room(m, fit) + fit_columns_room(m, fit, PIECE);
 }
 
 /* Ids of tree t's leaves are t * leaves + leaf. In pieces, because scores are doubles to the scorer. */
@@ -213,17 +225,17 @@ int fit_trees_apply(const rank_model *m, const rank_fit *fit, const fit_state *s
   const rank_batch *b, void *const *out, int32_t *const *offset, void *room)
 {
   const made *x = s->made;
-  long width = m->inputs[fit->sources[0]].width, trees = x->forest->ntrees;
-  const rank_real *rows = b->input[fit->sources[0]];
+  long trees = x->forest->ntrees;
   int32_t *leaf = out[0];
-  rank_real *score = out[1];
+  rank_real *score = out[1], *columns = (rank_real *)(void *)((char *)room + scorer_room(m, fit));
   double sums[PIECE];
   if (b->n * trees > INT32_MAX) {
     return -1; /* offsets would not fit */
   }
   for (long at = 0; at < b->n; at += PIECE) {
     long n = b->n - at < PIECE ? b->n - at : PIECE;
-    rank_matrix piece = fit_trees_matrix(rows + at * width, n, width);
+    rank_matrix piece =
+      fit_trees_matrix(fit_columns_rows(&x->columns, b, at, n, columns), n, x->columns.n);
     rank_scorer_rows(x->scorer, &piece, sums, leaf + at * trees, room);
     for (long i = 0; i < n; i++) {
       score[at + i] = (rank_real)sums[i];
@@ -241,22 +253,67 @@ int fit_trees_apply(const rank_model *m, const rank_fit *fit, const fit_state *s
   return 0;
 }
 
-void fit_trees_info(const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out)
+/* --- what it has learnt --- */
+
+typedef struct feature {
+  int column;
+  double gain;
+  long splits;
+} feature;
+
+static int by_gain(const void *a, const void *b)
 {
-  const made *x = s->made;
-  int n = x->forest->features;
-  double *gain = calloc((size_t)n + 1, sizeof *gain);
-  long *splits = calloc((size_t)n + 1, sizeof *splits);
-  fprintf(out, "fit %s: %ld trees, %ld leaves\n", fit->name, x->forest->ntrees, x->forest->nleaves);
-  if (gain != NULL && splits != NULL) {
-    rank_forest_importance(x->forest, gain, splits);
-    for (int i = 0; i < n; i++) {
-      fprintf(out, "  %s %d: gain %.6g, %ld splits\n", m->inputs[fit->sources[0]].name, i, gain[i],
-        splits[i]);
+  const feature *x = a, *y = b;
+  return x->gain != y->gain ? (x->gain < y->gain ? 1 : -1) : x->column - y->column;
+}
+
+/* Every column's importance, the greatest gain first; NULL: no memory. */
+static feature *importance_of(const rank_forest *f)
+{
+  size_t n = (size_t)f->features + 1;
+  feature *all = calloc(n, sizeof *all);
+  double *gain = calloc(n, sizeof *gain);
+  long *splits = calloc(n, sizeof *splits);
+  int ok = all != NULL && gain != NULL && splits != NULL;
+  if (ok) {
+    rank_forest_importance(f, gain, splits);
+    for (int i = 0; i < f->features; i++) {
+      all[i] = (feature){i, gain[i], splits[i]};
     }
+    qsort(all, (size_t)f->features, sizeof *all, by_gain);
   }
   free(gain);
   free(splits);
+  if (!ok) {
+    free(all);
+    return NULL;
+  }
+  return all;
+}
+
+void fit_trees_info(
+  const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out, int json)
+{
+  const rank_forest *f = ((const made *)s->made)->forest;
+  feature *all = importance_of(f);
+  char name[200];
+  if (json) {
+    fprintf(out, ", \"trees\": %ld, \"leaves\": %ld, \"importance\": [", f->ntrees, f->nleaves);
+  } else {
+    fprintf(out, "fit %s: %ld trees, %ld leaves\n", fit->name, f->ntrees, f->nleaves);
+  }
+  for (int i = 0; all != NULL && i < f->features; i++) {
+    fit_columns_name(m, fit, all[i].column, name, sizeof name);
+    if (json) {
+      fprintf(out, "%s{\"feature\": ", i > 0 ? ", " : "");
+      rank_json_string(out, name);
+      fprintf(out, ", \"gain\": %.9g, \"splits\": %ld}", all[i].gain, all[i].splits);
+    } else {
+      fprintf(out, "  %s: gain %.6g, %ld splits\n", name, all[i].gain, all[i].splits);
+    }
+  }
+  fputs(json ? "]" : "", out);
+  free(all);
 }
 
 #ifndef RANK_SERVING

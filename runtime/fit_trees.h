@@ -11,7 +11,7 @@ enum { FIT_TREES_MOST, FIT_TREES_LEAVES };
 
 #define FIT_TREES_KEYS \
   { \
-    "head", "trees", "leaves", "nodes", "words" \
+    "codes", "head", "trees", "leaves", "nodes", "words" \
   }
 
 static inline rank_matrix fit_trees_matrix(const rank_real *at, long rows, long columns)
@@ -19,7 +19,8 @@ static inline rank_matrix fit_trees_matrix(const rank_real *at, long rows, long 
   return (rank_matrix){at, rows, (int)columns, columns, sizeof(rank_real) == 8};
 }
 
-int fit_trees_save(const rank_forest *f, fit_state *s); /* its tensors; -1: no memory */
+/* Its tensors, without categories unless fit_columns_save has been called; -1: no memory. */
+int fit_trees_save(const rank_forest *f, fit_state *s);
 
 /* The functions of such an op. */
 int fit_trees_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e);
@@ -28,6 +29,7 @@ int fit_trees_apply(const rank_model *m, const rank_fit *fit, const fit_state *s
   const rank_batch *b, void *const *out, int32_t *const *offset, void *room);
 size_t fit_trees_room(const rank_model *m, const rank_fit *fit);
 int fit_trees_write_lightgbm(const fit_state *s, FILE *out, rank_error *e);
-void fit_trees_info(const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out);
+void fit_trees_info(
+  const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out, int json);
 
 #endif

@@ -185,7 +185,7 @@ static void print_info(const rank_model *m, const long *rows, const program_mode
     printf("weights: step %llu, epoch %ld%s, seed %llu\n", (unsigned long long)p->state.step,
       p->at.epoch, p->at.batches > 0 ? " and part of the next" : "",
       (unsigned long long)p->at.seed);
-    rank_fits_info(rank_encoders_fits(p->enc), stdout);
+    rank_fits_info(rank_encoders_fits(p->enc), stdout, 0);
   }
 }
 
@@ -271,6 +271,7 @@ static void json_info(const rank_model *m, const long *rows, const program_model
   if (p->loaded) {
     printf(", \"weights\": {\"step\": %llu, \"epoch\": %ld, \"seed\": %llu}",
       (unsigned long long)p->state.step, p->at.epoch, (unsigned long long)p->at.seed);
+    rank_fits_info(rank_encoders_fits(p->enc), stdout, 1);
   }
   printf("}\n");
 }

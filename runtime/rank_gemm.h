@@ -96,6 +96,19 @@ enum { RANK_COLS = 2 };
         narrow_, M, (p_ * narrow_ + wide_) * RANK_VL, K, A, a_m, a_k, B, ldb, INIT, DONE); \
   } while (0)
 
+/* The first columns alone, `some` of N, and what a panel has beside them. */
+#define RANK_GEMM_SOME(M, N, some, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+  do { \
+    enum { all_ = RANK_PANELS(N), narrow_ = RANK_VECTORS(N) / all_ }; \
+    enum { wide_ = RANK_VECTORS(N) % all_, more_ = narrow_ + (wide_ > 0) }; \
+    const long some_ = (some); \
+    for (long p_ = 0; p_ < wide_ && p_ * more_ * RANK_VL < some_; p_++) \
+      RANK_PANEL(more_, M, p_ *more_ *RANK_VL, K, A, a_m, a_k, B, ldb, INIT, DONE); \
+    for (long p_ = wide_; p_ < all_ && (p_ * narrow_ + wide_) * RANK_VL < some_; p_++) \
+      RANK_PANEL( \
+        narrow_, M, (p_ * narrow_ + wide_) * RANK_VL, K, A, a_m, a_k, B, ldb, INIT, DONE); \
+  } while (0)
+
 /* Sums over many rows (K), as weight gradients are: in chunks that stay in the first-level cache, as long
  * as each other. Rows of B that are a multiple of 512 bytes apart share a part of the cache's sets, so
  * fewer of them stay. INIT must read what DONE wrote; chunks change no bit. */

@@ -53,6 +53,14 @@ static inline void *rank_carve(char *base, size_t *used, size_t bytes)
   return base ? base + at : NULL;
 }
 
+/* Samples in a tile, when n of them are to be `parts` tiles or more: halves of `most`, but not less than 64. */
+static inline long rank_tile(long n, long most, int parts)
+{
+  while (most > 64 && most * parts > n)
+    most /= 2;
+  return most;
+}
+
 /* Rows of a ragged axis in a batch; as many as may be when the batch has no arrays. */
 static inline long rank_rows(const rank_batch *b, int dim, long max)
 {
@@ -241,6 +249,13 @@ RANK_INLINE void rank_soon(const rank_real *p, long count)
 {
   for (long i = 0; i < count; i += 64 / (long)sizeof *p)
     __builtin_prefetch(p + i, 1);
+}
+
+/* `count` numbers that will be read soon. */
+RANK_INLINE void rank_fetch(const rank_real *p, long count)
+{
+  for (long i = 0; i < count; i += 64 / (long)sizeof *p)
+    __builtin_prefetch(p + i);
 }
 
 /* slots[0] += slots[1] + ... for numbers [from, to) of slots that are `stride` numbers apart. */

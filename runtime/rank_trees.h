@@ -149,6 +149,21 @@ rank_forest *rank_trees_fit(const rank_trees_options *o, const rank_matrix *x, c
   const rank_matrix *weight, const rank_matrix *valid_x, const rank_matrix *valid_y,
   rank_trees_report *report, rank_error *e);
 
+/* Rows that come in pieces: kept as bins, two bytes a number. */
+typedef struct rank_trees_rows rank_trees_rows;
+
+/* Which of so many rows bins are found from: ascending, malloc'd; NULL: no memory. */
+long *rank_trees_sample(const rank_trees_options *o, long rows, long *n);
+/* Finds bins from these rows, and has room for `rows` and `valid_rows` others. o must outlive it. */
+rank_trees_rows *rank_trees_rows_new(const rank_trees_options *o, const rank_matrix *sample,
+  long rows, long valid_rows, rank_error *e);
+void rank_trees_rows_free(rank_trees_rows *r);
+/* The next rows, to train on or (valid != 0) to validate on. weight may be NULL: 1. */
+int rank_trees_rows_add(rank_trees_rows *r, int valid, const rank_matrix *x, const rank_matrix *y,
+  const rank_matrix *weight, rank_error *e);
+/* As rank_trees_fit, once all rows are there. */
+rank_forest *rank_trees_fit_rows(rank_trees_rows *r, rank_trees_report *report, rank_error *e);
+
 /* --- scoring many rows --- */
 
 typedef struct rank_scorer rank_scorer; /* tables laid out for one element type */

@@ -76,12 +76,31 @@ typedef struct trees_mapping {
   trees_bins *bins; /* one each */
 } trees_mapping;
 
+/* From n rows of x: those in `sample`, or the first n (NULL). *all: bins of every column. -1: no memory. */
 int trees_map(trees_mapping *m, trees_bins **all, const rank_trees_options *o, const rank_matrix *x,
-  int threads);
+  const long *sample, long n, int threads);
 void trees_map_free(trees_mapping *m);
-int trees_data_make(
-  trees_data *d, const trees_mapping *m, const rank_matrix *x, int columns, int threads);
+int trees_data_begin(trees_data *d, const trees_mapping *m, long rows, int columns);
+/* Rows `first` on are those of x. */
+void trees_data_fill(
+  trees_data *d, const trees_mapping *m, long first, const rank_matrix *x, int threads);
 void trees_data_free(trees_data *d);
+
+/* --- trees_rows.c: what is fitted to --- */
+
+struct rank_trees_rows {
+  const rank_trees_options *o;
+  int features; /* columns of the matrices */
+  trees_mapping map;
+  trees_bins *all;    /* bins of every column of the matrices */
+  trees_data data[2]; /* to train on, to validate on */
+  float *y[2], *weight;
+  long filled[2];
+};
+
+/* An empty one with bins from a sample, as trees_map. */
+rank_trees_rows *trees_rows_new(const rank_trees_options *o, const rank_matrix *x,
+  const long *sample, long n, long rows, long valid_rows, rank_error *e);
 
 /* --- trees_hist.c --- */
 
@@ -180,14 +199,13 @@ void trees_grower_apply(const trees_grower *g, const trees_data *d, const uint32
 typedef struct trees_loss {
   rank_tree_objective objective;
   long rows;
-  float *y, *weight; /* weight NULL: 1 */
+  const float *y, *weight; /* weight NULL: 1 */
   double init;
   int threads;
 } trees_loss;
 
-int trees_loss_begin(trees_loss *l, rank_tree_objective objective, const rank_matrix *y,
-  const rank_matrix *weight, int threads, rank_error *e);
-void trees_loss_free(trees_loss *l);
+void trees_loss_begin(trees_loss *l, rank_tree_objective objective, long rows, const float *y,
+  const float *weight, int threads);
 /* Packed gradients of every row at these scores, and what their units are worth. scratch: 2 floats a row. */
 void trees_loss_gradient(const trees_loss *l, const double *score, float *scratch, int64_t *packed,
   double *g_scale, double *h_scale);

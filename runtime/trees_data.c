@@ -28,14 +28,15 @@ int trees_threads(int asked)
 }
 
 /* A sample without replacement: row i is taken with probability (still wanted) / (still there). */
-static long *sample_rows(long rows, long wanted, uint64_t seed)
+long *rank_trees_sample(const rank_trees_options *o, long rows, long *n)
 {
+  long wanted = rows < o->bin_sample ? rows : o->bin_sample;
   long *at = malloc(sizeof *at * (size_t)(wanted > 0 ? wanted : 1));
-  long n = 0;
-  for (long i = 0; at && i < rows && n < wanted; i++) {
+  *n = 0;
+  for (long i = 0; at && i < rows && *n < wanted; i++) {
     if (rows <= wanted ||
-        rank_random(seed, 0, 1, (uint64_t)i, 0) * (double)(rows - i) < (double)(wanted - n)) {
-      at[n++] = i;
+        rank_random(o->seed, 0, 1, (uint64_t)i, 0) * (double)(rows - i) < (double)(wanted - *n)) {
+      at[(*n)++] = i;
     }
   }
   return at;
@@ -48,7 +49,7 @@ static void find_all(trees_bins *all, const rank_trees_options *o, const rank_ma
   for (int c = 0; c < x->columns; c++) {
     double *values = (double *)(scratch + (size_t)rank_thread() * each);
     for (long i = 0; i < n; i++) {
-      values[i] = rank_matrix_at(x, sample[i], c);
+      values[i] = rank_matrix_at(x, sample ? sample[i] : i, c);
     }
     trees_bins_find(all + c, values, n, o, o->categorical && o->categorical[c], values + n);
   }
@@ -56,18 +57,16 @@ static void find_all(trees_bins *all, const rank_trees_options *o, const rank_ma
 }
 
 int trees_map(trees_mapping *m, trees_bins **all, const rank_trees_options *o, const rank_matrix *x,
-  int threads)
+  const long *sample, long n, int threads)
 {
-  long n = x->rows < o->bin_sample ? x->rows : o->bin_sample;
   size_t columns = (size_t)x->columns,
          each = (trees_bins_scratch(n) + 8 * (size_t)n + 63) & ~(size_t)63;
-  long *sample = sample_rows(x->rows, n, o->seed);
   char *scratch = malloc(each * (size_t)threads);
   *all = malloc(sizeof **all * (columns ? columns : 1));
   memset(m, 0, sizeof *m);
   m->feature = malloc(sizeof *m->feature * (columns ? columns : 1));
   m->bins = malloc(sizeof *m->bins * (columns ? columns : 1));
-  int ok = sample && scratch && *all && m->feature && m->bins;
+  int ok = scratch && *all && m->feature && m->bins;
   if (ok) {
     find_all(*all, o, x, sample, n, scratch, each, threads);
     for (int c = 0; c < x->columns; c++) {
@@ -77,7 +76,6 @@ int trees_map(trees_mapping *m, trees_bins **all, const rank_trees_options *o, c
       }
     }
   }
-  free(sample);
   free(scratch);
   return ok ? 0 : -1;
 }
@@ -140,34 +138,35 @@ static void bin_piece(
   }
 }
 
-int trees_data_make(
-  trees_data *d, const trees_mapping *m, const rank_matrix *x, int columns, int threads)
+int trees_data_begin(trees_data *d, const trees_mapping *m, long rows, int columns)
 {
-  long rows = x->rows, pieces = (rows + PIECE - 1) / PIECE;
   memset(d, 0, sizeof *d);
   d->rows = rows;
   d->columns = m->columns;
   d->groups = (m->columns + TREES_GROUP - 1) / TREES_GROUP;
-  size_t stride = (size_t)d->groups * TREES_GROUP;
-  d->by_row = calloc((size_t)rows * stride + 64, 1);
+  d->by_row = calloc((size_t)rows * (size_t)d->groups * TREES_GROUP + 64, 1);
   d->by_column = columns ? malloc((size_t)rows * (size_t)m->columns + 64) : NULL;
-  if (!d->by_row || (columns && !d->by_column)) {
-    return -1;
-  }
+  return !d->by_row || (columns && !d->by_column) ? -1 : 0;
+}
+
+void trees_data_fill(
+  trees_data *d, const trees_mapping *m, long first, const rank_matrix *x, int threads)
+{
+  long pieces = (x->rows + PIECE - 1) / PIECE;
+  size_t stride = (size_t)d->groups * TREES_GROUP;
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (long p = 0; p < pieces; p++) {
     uint8_t bins[PIECE + LANES];
-    long first = p * PIECE, n = rows - first < PIECE ? rows - first : PIECE;
+    long from = p * PIECE, n = x->rows - from < PIECE ? x->rows - from : PIECE, to = first + from;
     for (int c = 0; c < m->columns; c++) {
-      bin_piece(m->bins + c, x, m->feature[c], first, n, bins);
+      bin_piece(m->bins + c, x, m->feature[c], from, n, bins);
       for (long i = 0; i < n; i++) {
-        d->by_row[(size_t)(first + i) * stride + (size_t)c] = bins[i];
+        d->by_row[(size_t)(to + i) * stride + (size_t)c] = bins[i];
       }
-      if (columns) {
-        memcpy(d->by_column + (size_t)c * (size_t)rows + first, bins, (size_t)n);
+      if (d->by_column) {
+        memcpy(d->by_column + (size_t)c * (size_t)d->rows + to, bins, (size_t)n);
       }
     }
   }
   (void)threads;
-  return 0;
 }

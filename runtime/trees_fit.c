@@ -31,9 +31,8 @@ void rank_trees_defaults(rank_trees_options *o)
 
 typedef struct boosting {
   const rank_trees_options *o;
-  trees_mapping map;
-  trees_bins *all; /* bins of every column of the matrix */
-  trees_data data, valid;
+  const rank_trees_rows *rows;
+  long n, nvalid;
   trees_loss loss, valid_loss;
   trees_grower *grower;
   double *score, *valid_score;
@@ -52,61 +51,27 @@ static double seconds(void)
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int check_options(const rank_trees_options *o, const rank_matrix *x, const rank_matrix *y,
-  const rank_matrix *weight, const rank_matrix *vx, const rank_matrix *vy, rank_error *e)
+static int prepare(boosting *b, rank_error *e)
 {
-  if (x->rows < 1 || x->columns < 1 || y->rows != x->rows || (weight && weight->rows != x->rows)) {
-    return rank_fail(e, "trees need rows, columns and as many labels and weights as rows");
-  }
-  if (x->rows > 1000000000) {
-    return rank_fail(e, "trees are fitted on at most a billion rows");
-  }
-  if ((vx == NULL) != (vy == NULL) ||
-      (vx && (vx->columns != x->columns || vx->rows != vy->rows || vx->rows < 1))) {
-    return rank_fail(e, "the validation rows do not match");
-  }
-  if (o->rounds < 1 || o->leaves < 2 || o->leaves > 65535 || o->bins < 2 || o->bins > 255) {
-    return rank_fail(e, "trees need rounds, 2 to 65535 leaves and 2 to 255 bins");
-  }
-  if (!(o->rate > 0) || !(o->lambda_l1 >= 0) || !(o->lambda_l2 >= 0) || !(o->min_hessian >= 0) ||
-      o->min_data < 0 || !(o->feature_fraction > 0 && o->feature_fraction <= 1) ||
-      !(o->bagging_fraction > 0 && o->bagging_fraction <= 1)) {
-    return rank_fail(e, "an option of the trees is out of range");
-  }
-  if (o->early_stopping > 0 && !vx) {
-    return rank_fail(e, "early stopping needs validation rows");
-  }
-  return 0;
-}
-
-static int prepare(boosting *b, const rank_matrix *x, const rank_matrix *y,
-  const rank_matrix *weight, const rank_matrix *vx, const rank_matrix *vy, rank_error *e)
-{
-  size_t rows = (size_t)x->rows + 1;
-  if (trees_map(&b->map, &b->all, b->o, x, b->threads) != 0 ||
-      trees_data_make(&b->data, &b->map, x, 1, b->threads) != 0 ||
-      (vx && trees_data_make(&b->valid, &b->map, vx, 0, b->threads) != 0)) {
-    return rank_fail(e, "out of memory");
-  }
-  if (trees_loss_begin(&b->loss, b->o->objective, y, weight, b->threads, e) != 0 ||
-      (vx && trees_loss_begin(&b->valid_loss, b->o->objective, vy, NULL, b->threads, e) != 0)) {
-    return -1;
-  }
-  b->grower = trees_grower_new(b->o, &b->map, &b->data, b->threads, e);
+  const rank_trees_rows *r = b->rows;
+  size_t rows = (size_t)b->n + 1;
+  trees_loss_begin(&b->loss, b->o->objective, b->n, r->y[0], r->weight, b->threads);
+  trees_loss_begin(&b->valid_loss, b->o->objective, b->nvalid, r->y[1], NULL, b->threads);
+  b->grower = trees_grower_new(b->o, &r->map, &r->data[0], b->threads, e);
   b->score = malloc(sizeof *b->score * rows);
-  b->valid_score = malloc(sizeof *b->score * (size_t)(vx ? vx->rows : 1));
+  b->valid_score = malloc(sizeof *b->score * ((size_t)b->nvalid + 1));
   b->pairs = malloc(2 * sizeof *b->pairs * rows);
   b->gradient = malloc(sizeof *b->gradient * rows);
   b->out = malloc(sizeof *b->out * rows);
-  b->used = malloc((size_t)b->map.columns + 1);
+  b->used = malloc((size_t)r->map.columns + 1);
   if (!b->grower || !b->score || !b->valid_score || !b->pairs || !b->gradient || !b->out ||
       !b->used) {
     return rank_fail(e, "out of memory");
   }
-  for (long i = 0; i < x->rows; i++) {
+  for (long i = 0; i < b->n; i++) {
     b->score[i] = b->loss.init;
   }
-  for (long i = 0; vx && i < vx->rows; i++) {
+  for (long i = 0; i < b->nvalid; i++) {
     b->valid_score[i] = b->loss.init;
   }
   return 0;
@@ -114,12 +79,6 @@ static int prepare(boosting *b, const rank_matrix *x, const rank_matrix *y,
 
 static void finish(boosting *b)
 {
-  trees_map_free(&b->map);
-  free(b->all);
-  trees_data_free(&b->data);
-  trees_data_free(&b->valid);
-  trees_loss_free(&b->loss);
-  trees_loss_free(&b->valid_loss);
   trees_grower_free(b->grower);
   free(b->score);
   free(b->valid_score);
@@ -138,7 +97,7 @@ static void choose_rows(boosting *b, int round)
   uint64_t bag = bagging ? (uint64_t)(round / o->bagging_freq) : 0;
   uint64_t key = rank_random_key(o->seed, bag, 2);
   long in = 0, out = 0;
-  for (long i = 0; i < b->data.rows; i++) {
+  for (long i = 0; i < b->n; i++) {
     int taken = !bagging || rank_random_at(key, (uint64_t)i, 0) < o->bagging_fraction;
     if (taken) {
       rows[in++] = (uint32_t)i;
@@ -152,7 +111,7 @@ static void choose_rows(boosting *b, int round)
 /* As many columns as the fraction says, drawn anew for each tree. */
 static void choose_columns(boosting *b, int round)
 {
-  int n = b->map.columns, left = (int)((double)n * b->o->feature_fraction + 0.5);
+  int n = b->rows->map.columns, left = (int)((double)n * b->o->feature_fraction + 0.5);
   left = left < 1 ? 1 : left;
   uint64_t key = rank_random_key(b->o->seed, (uint64_t)round, 3);
   for (int c = 0; c < n; c++) {
@@ -172,12 +131,12 @@ static void add_scores(boosting *b)
       b->score[rows[leaves[i].first + r]] += leaves[i].value;
     }
   }
-  long out = b->data.rows - b->bag;
+  long out = b->n - b->bag;
   if (out > 0) {
-    trees_grower_apply(b->grower, &b->data, b->out, out, b->score, b->threads);
+    trees_grower_apply(b->grower, &b->rows->data[0], b->out, out, b->score, b->threads);
   }
-  if (b->valid.rows > 0) {
-    trees_grower_apply(b->grower, &b->valid, NULL, b->valid.rows, b->valid_score, b->threads);
+  if (b->nvalid > 0) {
+    trees_grower_apply(b->grower, &b->rows->data[1], NULL, b->nvalid, b->valid_score, b->threads);
   }
 }
 
@@ -225,8 +184,8 @@ static int boost_all(boosting *b, rank_forest *f, rank_trees_report *r, rank_err
       break;
     }
     r->rounds = round + 1;
-    double loss = b->valid.rows > 0 ? trees_loss_mean(&b->valid_loss, b->valid_score) : (double)NAN;
-    if (b->valid.rows == 0 || b->o->early_stopping == 0 || loss < best) {
+    double loss = b->nvalid > 0 ? trees_loss_mean(&b->valid_loss, b->valid_score) : (double)NAN;
+    if (b->nvalid == 0 || b->o->early_stopping == 0 || loss < best) {
       best = loss;
       r->best_round = round + 1;
       r->valid_loss = loss;
@@ -251,7 +210,7 @@ static int describe(rank_forest *f, const boosting *b)
   f->objective = b->o->objective;
   for (int i = 0; i < f->features; i++) {
     free(f->infos[i]);
-    f->infos[i] = trees_bins_info(b->all + i);
+    f->infos[i] = trees_bins_info(b->rows->all + i);
     if (b->o->names) {
       free(f->names[i]);
       f->names[i] = strdup(b->o->names[i]);
@@ -263,27 +222,53 @@ static int describe(rank_forest *f, const boosting *b)
   return 0;
 }
 
-rank_forest *rank_trees_fit(const rank_trees_options *o, const rank_matrix *x, const rank_matrix *y,
-  const rank_matrix *weight, const rank_matrix *valid_x, const rank_matrix *valid_y,
-  rank_trees_report *report, rank_error *e)
+rank_forest *rank_trees_fit_rows(rank_trees_rows *rows, rank_trees_report *report, rank_error *e)
 {
-  if (check_options(o, x, y, weight, valid_x, valid_y, e) != 0) {
-    return NULL;
-  }
-  boosting b = {.o = o, .threads = trees_threads(o->threads)};
+  const rank_trees_options *o = rows->o;
+  boosting b = {.o = o, .rows = rows, .threads = trees_threads(o->threads)};
   rank_trees_report r = {.valid_loss = (double)NAN};
   double start = seconds();
-  int status = prepare(&b, x, y, weight, valid_x, valid_y, e);
-  r.seconds_bin = seconds() - start;
-  rank_forest *f = status == 0 ? rank_forest_new(x->columns, e) : NULL;
+  b.n = rows->data[0].rows;
+  b.nvalid = rows->data[1].rows;
+  if (rows->filled[0] != b.n || rows->filled[1] != b.nvalid) {
+    rank_fail(e, "rows are missing");
+    return NULL;
+  }
+  rank_forest *f = prepare(&b, e) == 0 ? rank_forest_new(rows->features, e) : NULL;
   if (f && (boost_all(&b, f, &r, e) != 0 || describe(f, &b) != 0)) {
     rank_forest_free(f);
     f = NULL;
   }
-  r.seconds_fit = seconds() - start - r.seconds_bin;
+  r.seconds_fit = seconds() - start;
   finish(&b);
   if (report) {
     *report = r;
   }
+  return f;
+}
+
+rank_forest *rank_trees_fit(const rank_trees_options *o, const rank_matrix *x, const rank_matrix *y,
+  const rank_matrix *weight, const rank_matrix *valid_x, const rank_matrix *valid_y,
+  rank_trees_report *report, rank_error *e)
+{
+  long n;
+  double start = seconds();
+  if (y->rows != x->rows || (weight && weight->rows != x->rows) || !valid_x != !valid_y ||
+      (valid_x && (valid_x->columns != x->columns || valid_x->rows != valid_y->rows))) {
+    rank_fail(e, "trees need as many labels and weights as rows, and validation rows as wide");
+    return NULL;
+  }
+  long *sample = rank_trees_sample(o, x->rows, &n);
+  rank_trees_rows *r =
+    sample ? trees_rows_new(o, x, sample, n, x->rows, valid_x ? valid_x->rows : 0, e) : NULL;
+  int failed = r == NULL || rank_trees_rows_add(r, 0, x, y, weight, e) != 0 ||
+               (valid_x && rank_trees_rows_add(r, 1, valid_x, valid_y, NULL, e) != 0);
+  double binned = seconds() - start;
+  rank_forest *f = failed ? NULL : rank_trees_fit_rows(r, report, e);
+  if (report) {
+    report->seconds_bin = binned;
+  }
+  rank_trees_rows_free(r);
+  free(sample);
   return f;
 }

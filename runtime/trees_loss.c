@@ -13,33 +13,14 @@ static long pieces_of(long rows)
   return (rows + PIECE - 1) / PIECE;
 }
 
-int trees_loss_begin(trees_loss *l, rank_tree_objective objective, const rank_matrix *y,
-  const rank_matrix *weight, int threads, rank_error *e)
+void trees_loss_begin(trees_loss *l, rank_tree_objective objective, long rows, const float *y,
+  const float *weight, int threads)
 {
   double sum = 0, all = 0;
-  memset(l, 0, sizeof *l);
-  l->objective = objective;
-  l->rows = y->rows;
-  l->threads = threads;
-  l->y = malloc(sizeof *l->y * (size_t)(y->rows + 1));
-  l->weight = weight ? malloc(sizeof *l->weight * (size_t)(y->rows + 1)) : NULL;
-  if (!l->y || (weight && !l->weight)) {
-    return rank_fail(e, "out of memory");
-  }
-  for (long i = 0; i < y->rows; i++) {
-    double v = rank_matrix_at(y, i, 0), w = weight ? rank_matrix_at(weight, i, 0) : 1;
-    if (!isfinite(v) || (objective == RANK_TREES_BINARY && v != 0 && v != 1)) {
-      return rank_fail(e, "row %ld: the label is %g%s", i, v,
-        objective == RANK_TREES_BINARY ? ", not 0 or 1" : "");
-    }
-    if (!(w >= 0 && isfinite(w))) {
-      return rank_fail(e, "row %ld: the weight is %g", i, w);
-    }
-    l->y[i] = (float)v;
-    if (weight) {
-      l->weight[i] = (float)w;
-    }
-    sum += v * w;
+  *l = (trees_loss){objective, rows, y, weight, 0, threads};
+  for (long i = 0; i < rows; i++) {
+    double w = weight ? (double)weight[i] : 1;
+    sum += (double)y[i] * w;
     all += w;
   }
   double mean = all > 0 ? sum / all : 0;
@@ -48,13 +29,6 @@ int trees_loss_begin(trees_loss *l, rank_tree_objective objective, const rank_ma
     mean = log(mean / (1 - mean));
   }
   l->init = mean;
-  return 0;
-}
-
-void trees_loss_free(trees_loss *l)
-{
-  free(l->y);
-  free(l->weight);
 }
 
 /* exp(x), x at most 700 in size: 2^k times a polynomial in the rest, to about 1e-11 of it; the result is

@@ -77,4 +77,56 @@ PY
 python3 "$dir/damage.py" "$dir/one" "$dir/bad"
 ! "$p" eval --no-cache --data "$dir/v.csv" --load "$dir/bad" 2> "$dir/err" || fail "took a damaged forest"
 grep -q 'fit trees: its trees are not' "$dir/err" || fail "said: $(cat "$dir/err")"
+
+# Numbers and categories together: what a set of sites and an hour decide, no single number shows.
+cat > "$dir/cats.rank" <<'RANK'
+model cats
+dim X = 2
+dim F = 2
+input x    : f32[X]
+input site : id(vocab)[F] from "site", "device"
+input hour : id(24)
+label y : f32
+fit trees = gbdt(x, site, hour, y; rounds = 30, leaves = 8, min_data_per_group = 10, max_depth = 4, early_stopping = 3)
+table w : f32[trees.leaf] ~ zeros
+logit = sum[T](w[trees.leaf])
+loss   bce_logits(logit, y)
+output p = sigmoid(trees.score)
+metric auc(p, y)
+train  adam(lr = 1e-3), batch = 128, epochs = 1
+RANK
+awk 'BEGIN { srand(7); print "x1,x2,site,device,hour,y"
+  for (i = 0; i < 5000; i++) {
+    s = int(rand() * 40); d = int(rand() * 3); h = int(rand() * 24); x = rand(); odd = (s * 7 % 11 < 5) != (h % 3 == 0)
+    printf "%.4f,%.4f,s%d,%s,%d,%d\n", x, rand(), s, d ? "d" d : "", h, rand() < (odd ? 0.8 : 0.15) + (x > 0.5 ? 0.1 : 0) } }' > "$dir/c.csv"
+head -4001 "$dir/c.csv" > "$dir/d.csv"
+(head -1 "$dir/c.csv"; tail -1000 "$dir/c.csv") > "$dir/v.csv"
+"$rankc" build "$dir/cats.rank" -o "$dir/c" > /dev/null
+p=$dir/c/cats
+train --threads 1 --save "$dir/one" > /dev/null
+train --threads 3 --save "$dir/two" > /dev/null
+cmp "$dir/one" "$dir/two" || fail "with categories, bits depend on threads"
+"$p" eval --no-cache --data "$dir/v.csv" --load "$dir/one" > "$dir/eval"
+awk '/^auc/ { exit !($3 > 0.78) }' "$dir/eval" || fail "categories are not learnt: $(cat "$dir/eval")"
+"$p" info --load "$dir/one" > "$dir/info"
+sed -n '/^fit trees/,$p' "$dir/info" | sed -n '2,3s/: gain.*//p' | sort | tr -d ' \n' | grep -qx 'hoursite.site' ||
+  fail "what decides is not named first: $(cat "$dir/info")"
+grep -q 'x.x2: gain' "$dir/info" || fail "a column has no name"
+"$p" info --json --load "$dir/one" | python3 -c '
+import json, sys
+fit, = json.load(sys.stdin)["fits"]
+rows = fit["importance"]
+assert fit["name"] == "trees" and fit["op"] == "gbdt" and len(rows) == 5, fit
+assert {r["feature"] for r in rows[:2]} == {"site.site", "hour"}, rows
+assert sum(r["splits"] for r in rows) == fit["leaves"] - fit["trees"], fit' || fail "info --json"
+# A site that was not there in training is as one that is on no list, in any batch.
+printf 'x1,x2,site,device,hour,y\n0.1,0.5,s999,d1,3,0\n0.1,0.5,nowhere,d1,3,0\n0.1,0.5,s3,d1,3,0\n' > "$dir/n.csv"
+"$p" predict --no-cache --data "$dir/n.csv" --load "$dir/one" --out "$dir/n1"
+"$p" predict --no-cache --batch 1 --data "$dir/n.csv" --load "$dir/one" --out "$dir/n2"
+cmp "$dir/n1" "$dir/n2" || fail "categories depend on the batch"
+[ "$(sed -n 2p "$dir/n1")" = "$(sed -n 3p "$dir/n1")" ] || fail "unknown sites differ"
+sed 's/fit.trees.trees/fit.trees.codes/; s/5000.0/1e9/' "$dir/damage.py" > "$dir/damage2.py"
+python3 "$dir/damage2.py" "$dir/one" "$dir/bad"
+! "$p" eval --no-cache --data "$dir/v.csv" --load "$dir/bad" 2> "$dir/err" || fail "took damaged categories"
+grep -q 'category 0 is damaged' "$dir/err" || fail "said: $(cat "$dir/err")"
 echo "fits: as they should be"

@@ -155,7 +155,7 @@ static void group_rows(const Explain *x, int index, Table *t)
                 : group->block == -1 ? S("once")
                                      : S("end"));
   table_cell(t, b ? str_format(a, "phase %d", b->phase + 1) : (Str){0});
-  table_cell(t, b ? str_of(b->flat ? "all rows" : "by sample") : (Str){0});
+  table_cell(t, b ? str_of(b->pairs ? "sweep" : b->flat ? "all rows" : "by sample") : (Str){0});
   table_cell(t, (Str){0});
   table_cell(t, count_text(a, per_sample(x, &group->flops)));
   table_cell(t, str_format(a, "%.*s B", STR_ARG(count_text(a, per_sample(x, &group->bytes)))));

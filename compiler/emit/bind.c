@@ -73,7 +73,8 @@ static void bind_tiles(Emit *e)
   put_line(e, "step->tiles = rank_carve(work, &used, sizeof *step->tiles * (size_t)threads);");
   for (int i = 0; i < e->g->nodes.n; i++) {
     const Value *v = &e->p->value[i];
-    if (has_memory(e, e->g->nodes.data[i], PLACE_TILE) && v->layout.across > 0) {
+    if (has_memory(e, e->g->nodes.data[i], PLACE_TILE) && v->layout.across > 0 &&
+        e->p->columns == 0) {
       put_open(e, "for (int i = 0; i < threads; i++) {");
       long rows = v->layout.ragged < 0 ? 1 : axis_extent(e->g, v->layout.ragged);
       put_line(e,
@@ -152,7 +153,8 @@ void bind_function(Emit *e)
   put_line(e, "step->n = b->n;");
   put_line(e, "step->threads = threads;");
   if (e->p->tiles) {
-    put_line(e, "const long tiles = (b->n + TILE - 1) / TILE;");
+    put_line(e, "const long size = %s;", tile_size(e));
+    put_line(e, "const long tiles = (b->n + size - 1) / size;");
     put_line(e, "step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;");
   } else {
     put_line(e, "step->slots = b->n < 1 ? 1 : b->n < SLOTS ? (int)b->n : SLOTS;");
@@ -175,6 +177,7 @@ void bind_function(Emit *e)
     bind_tiles(e);
   }
   bind_batch_values(e);
+  turned_bind(e);
   for (int i = 0; i < e->g->grads.n; i++) {
     if (e->g->grads.data[i].node->op == OP_SCATTER) {
       bind_lookups(e, &e->g->grads.data[i]);

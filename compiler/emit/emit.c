@@ -161,6 +161,7 @@ static void call_function(Emit *e, const char *name)
 static void constants(Emit *e)
 {
   put_line(e, "enum { TILE = %d, SLOTS = %d };", e->p->tiles ? e->p->tile : 1, slot_count(e));
+  columns_constants(e);
   put_blank(e);
 }
 
@@ -215,6 +216,7 @@ static Str emit_split_file(
   Arena *a, Graph *g, const EmitOptions *o, const char *prefix, const char *what, int own_params)
 {
   g = pass_orders(a, g, o->level == FUSE_OFF);
+  g = o->level >= FUSE_TILES ? pass_late(a, g) : g;
   Plan *p = plan_graph(a, g, o->level, o->tile);
   Emit *e = emit_of(a, p, o, ROLE_PREDICT, prefix, own_params);
   return predict_file(e, what, str_format(a, "%s_prepare", prefix).s);

@@ -83,12 +83,23 @@ static Str row_of(Emit *e, const Env *env, const Node *n)
                                        : put_text(e, "%.*s_row + %.*s", STR_ARG(root), STR_ARG(l));
 }
 
+/* Within the block of columns that a sweep is at. */
+static Str column_of(Emit *e, const Env *env, int axis)
+{
+  return env->column.n > 0 ? env->column : put_text(e, "(%.*s - c0)", STR_ARG(env->index[axis]));
+}
+
 /* Everything inside the brackets of a stored value. */
 static Str offset_of(Emit *e, const Env *env, const Node *n)
 {
+  n = e->p->value[n->id].same ? e->p->value[n->id].same : n;
   const Value *v = &e->p->value[n->id];
   Buf b = {.arena = e->arena};
   int across = v->layout.across;
+  bool block = e->p->columns > 0 && across > 0;
+  if (v->keeps) {
+    buf_format(&b, "at");
+  }
   if (type_has(n->type, AXIS_B)) {
     Str row = row_of(e, env, n);
     put_term(e, &b, across_text(e, row, v->layout.across), v->layout.width);
@@ -99,7 +110,9 @@ static Str offset_of(Emit *e, const Env *env, const Node *n)
     if (!is_row) {
       bool batch = e->g->axes.data[axis].kind == AXIS_BATCH;
       across -= batch;
-      Str index = batch ? across_text(e, env->index[axis], across) : env->index[axis];
+      Str index = batch && block ? column_of(e, env, axis)
+                  : batch        ? across_text(e, env->index[axis], across)
+                                 : env->index[axis];
       put_term(e, &b, index, v->layout.stride[i]);
     }
   }
@@ -109,6 +122,7 @@ static Str offset_of(Emit *e, const Env *env, const Node *n)
 /* The array's name; for another sample's value, the array of the whole batch. */
 static Str base_of(Emit *e, const Env *env, const Node *n)
 {
+  n = e->p->value[n->id].same ? e->p->value[n->id].same : n;
   Str name = e->p->value[n->id].name;
   if (env->absolute && type_has(n->type, AXIS_B)) {
     return put_text(e, "step->%.*s", STR_ARG(name));
@@ -155,6 +169,7 @@ Env through_view(Emit *e, const Env *env, const Node *view)
       }
       if (view->axes[i] == AXIS_B) {
         in.absolute = view->axes[i + 1] != AXIS_B;
+        in.flat &= !in.absolute;
       }
     }
   } else if (view->op == OP_SLICE && !all_indexed(env, view->naxes - 1, view->axes + 1)) {

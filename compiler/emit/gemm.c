@@ -215,6 +215,10 @@ static void by_blas(Emit *e, const Stmt *s, const Shape *h)
 void contract_print(Emit *e, const Stmt *s)
 {
   const Contract *c = &s->contract;
+  if (c->cols_n || c->cols_k) {
+    columns_contract(e, s);
+    return;
+  }
   Shape h = shape_of(e, s);
   declare_local(e, s->store);
   if (s->then) {

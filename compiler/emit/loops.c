@@ -72,13 +72,16 @@ void loop_open(Emit *e, Env *env, int axis, bool simd)
   Str v = loop_variable(e, env, axis);
   const Axis *a = &e->g->axes.data[axis];
   bool whole = a->kind == AXIS_RAGGED && env->index[AXIS_B].n == 0;
-  Str bound = whole ? put_text(e, "%ld", axis_extent(e->g, axis)) : length_of(e, axis);
+  bool block = a->kind == AXIS_BATCH && e->sweep;
+  Str bound = block   ? S("c1")
+              : whole ? put_text(e, "%ld", axis_extent(e->g, axis))
+                      : length_of(e, axis);
   if (simd && (a->kind != AXIS_PLAIN || a->extent >= LEAST_SIMD)) {
     put_line(e, "#pragma omp simd");
   }
   const char *type = a->kind == AXIS_BATCH ? "long" : "int";
-  put_open(e, "for (%s %.*s = 0; %.*s < %.*s; %.*s++) {", type, STR_ARG(v), STR_ARG(v),
-    STR_ARG(bound), STR_ARG(v));
+  put_open(e, "for (%s %.*s = %s; %.*s < %.*s; %.*s++) {", type, STR_ARG(v), block ? "c0" : "0",
+    STR_ARG(v), STR_ARG(bound), STR_ARG(v));
   env->index[axis] = v;
 }
 

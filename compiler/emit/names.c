@@ -16,11 +16,12 @@ static const char *const reserved[] = {"auto", "break", "case", "char", "const",
   "default", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if", "inline",
   "int", "long", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct",
   "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "step", "tile", "sums",
-  "s", "s0", "n", "row", "col", "sum", "state", "batch", "loss", "out", "work", "main", "exp",
-  "log", "y0", "y1", "yn", "j0", "j1", "jn", "gamma", "index", "signal", "linux", "unix", "to",
-  "at", "grad", "b", "slots", "threads", "totals", "prepared", "ready", "tiles", "hyper", "random",
-  "most", "each", "i", "j", "k", "g", "id", "rows", "soon", "TILE", "SLOTS", "self", "arrays",
-  "of_inputs", "of_batch", "inputs_used", "dims_used", NULL};
+  "s", "s0", "n", "c0", "c1", "column", "row", "col", "sum", "state", "batch", "loss", "out",
+  "work", "main", "exp", "log", "y0", "y1", "yn", "j0", "j1", "jn", "gamma", "index", "signal",
+  "linux", "unix", "to", "at", "grad", "b", "slots", "threads", "totals", "prepared", "ready",
+  "tiles", "hyper", "random", "most", "each", "i", "j", "k", "g", "id", "rows", "soon", "TILE",
+  "SLOTS", "COLUMNS", "KEPT", "TURNED", "self", "arrays", "of_inputs", "of_batch", "inputs_used",
+  "dims_used", NULL};
 
 static bool is_reserved(Str s)
 {
@@ -366,5 +367,9 @@ void names_make(Emit *e, Plan *p)
   for (int i = 0; i < p->packs.n; i++) {
     Str of = p->value[plan_source(p->packs.data[i].node)->id].name;
     p->packs.data[i].name = claim(e, str_format(e->arena, "%.*s_packed", STR_ARG(of)));
+  }
+  for (int i = 0; i < p->turned.n; i++) {
+    Str of = p->value[plan_source(p->turned.data[i].node)->id].name;
+    p->turned.data[i].name = claim(e, str_format(e->arena, "%.*s_turned", STR_ARG(of)));
   }
 }

@@ -5,6 +5,18 @@
 
 #include "writer.h"
 
+enum { LEAST_TILE = 64 }; /* larger tiles are halved down to this */
+
+/* Large tiles are halved where there would not be enough of them for the threads. What is summed depends on
+ * the tiles, so they must not depend on the number of threads then. */
+const char *tile_size(const Emit *e)
+{
+  bool large = e->p->tile > LEAST_TILE;
+  return !large                  ? "TILE"
+         : any_in(e, PLACE_SLOT) ? "rank_tile(step->n, TILE, SLOTS)"
+                                 : "rank_tile(step->n, TILE, step->threads)";
+}
+
 /* What stands between two groups is in neither. */
 static void profile_skip(Emit *e)
 {
@@ -124,7 +136,7 @@ void phases_function(Emit *e)
     STR_ARG(e->prefix));
   put_open(e, "{");
   if (e->p->tiles) {
-    put_line(e, "const long size = TILE;");
+    put_line(e, "const long size = %s;", tile_size(e));
   } else {
     put_line(e, "const long size = (step->n + SLOTS - 1) / SLOTS;");
   }

@@ -51,11 +51,21 @@ static void accumulate(Emit *e, Op op, Str result, Str value)
   }
 }
 
+/* Added to what stands there: samples, or blocks of columns, came before. */
+static bool goes_on(const Emit *e, const Node *n)
+{
+  bool columns = false;
+  for (int i = 0; i < n->naxes; i++) {
+    columns |= e->g->axes.data[n->axes[i]].kind == AXIS_BATCH;
+  }
+  return e->p->value[n->id].place == PLACE_SLOT || (columns && e->sweep);
+}
+
 /* Each kept element by itself: a scalar accumulator, a reduction loop inside. */
 static void reduce_scalar(Emit *e, const Stmt *s, Env *env, const Split *p)
 {
   const Node *n = s->node;
-  bool slot = e->p->value[n->id].place == PLACE_SLOT;
+  bool slot = goes_on(e, n);
   for (int i = 0; i < p->nkept; i++) {
     loop_open(e, env, p->kept[i], false);
   }
@@ -106,7 +116,7 @@ static void reduce_array(Emit *e, const Stmt *s, Env *env, const Split *p)
 {
   const Node *n = s->node;
   declare_local(e, n);
-  if (e->p->value[n->id].place != PLACE_SLOT) {
+  if (!goes_on(e, n)) {
     Env zero = *env;
     zero.index = ARENA_ARRAY(e->arena, Str, e->g->axes.n);
     for (int i = 0; i < e->g->axes.n; i++) {
@@ -135,7 +145,7 @@ void reduce_print(Emit *e, const Stmt *s)
   Env env = env_fresh(e, s);
   const Node *n = s->node;
   Split p = split_axes(&env, n);
-  if (p.innermost_stays && p.nkept > 0 && (p.ngone > 0 || e->p->value[n->id].place == PLACE_SLOT)) {
+  if (p.innermost_stays && p.nkept > 0 && (p.ngone > 0 || goes_on(e, n))) {
     reduce_array(e, s, &env, &p);
   } else {
     if (p.nkept > 0) {
@@ -144,4 +154,22 @@ void reduce_print(Emit *e, const Stmt *s)
     reduce_scalar(e, s, &env, &p);
   }
   zero_padding(e, s, n);
+}
+
+void reduce_clear(Emit *e, const Stmt *s)
+{
+  const Node *n = s->node;
+  const Value *v = &e->p->value[n->id];
+  if (v->place == PLACE_SLOT || v->layout.across > 0) {
+    return;
+  }
+  e->used[n->id] = e->written[n->id] = true;
+  if (n->op == OP_SUM) {
+    put_line(e, "memset(%.*s, 0, sizeof(rank_real) * (size_t)(%.*s));", STR_ARG(v->name),
+      STR_ARG(times_text(e, S("n"), v->layout.width)));
+    return;
+  }
+  put_open(e, "for (long i = 0; i < %.*s; i++) {", STR_ARG(times_text(e, S("n"), v->layout.width)));
+  put_line(e, "%.*s[i] = -(rank_real)INFINITY;", STR_ARG(v->name));
+  put_close(e, "}");
 }

@@ -9,7 +9,8 @@ static long rows_of(const Emit *e, const Value *v)
 
 bool has_memory(const Emit *e, const Node *n, Place place)
 {
-  return e->p->value[n->id].place == place && n->op != OP_PARAM && n->op != OP_INPUT;
+  const Value *v = &e->p->value[n->id];
+  return v->place == place && !v->same && n->op != OP_PARAM && n->op != OP_INPUT;
 }
 
 bool sum_of_each(const Emit *e, const Node *n)
@@ -35,13 +36,13 @@ static int members(Emit *e, Place place, int phase, Op except, bool prepared)
     }
     Str type = type_print(e->g, n->type, e->arena);
     count++;
-    if (place == PLACE_TILE && v->layout.across > 0) {
+    if (place == PLACE_TILE && v->layout.across > 0 && e->p->columns == 0) {
       put_line(e, "rank_real *%.*s; /* %.*s */", STR_ARG(v->name), STR_ARG(type));
     } else if (place == PLACE_TILE) {
       Str rows = times_text(e, S("TILE"), rows_of(e, v));
+      long width = plan_width(e->p, v);
       put_line(e, "rank_real %.*s[%.*s]; /* %.*s */", STR_ARG(v->name),
-        STR_ARG(
-          v->layout.width == 1 ? rows : put_text(e, "%.*s * %ld", STR_ARG(rows), v->layout.width)),
+        STR_ARG(width == 1 ? rows : put_text(e, "%.*s * %ld", STR_ARG(rows), width)),
         STR_ARG(type));
     } else {
       put_line(e, "rank_real %.*s[%ld]; /* %.*s */", STR_ARG(v->name), padded(v->layout.width),
@@ -115,6 +116,7 @@ static void step_struct(Emit *e)
         STR_ARG(type_print(g, g->nodes.data[i]->type, e->arena)));
     }
   }
+  turned_members(e);
   for (int i = 0; i < g->params.n; i++) {
     if (has_scatter(e, i)) {
       Str name = e->param_name[i];

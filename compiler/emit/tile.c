@@ -175,13 +175,16 @@ void function_end(Emit *e, Buf *outer, const char *head, int phase)
 
 /* ---- bodies ---- */
 
-static void sample_loop(Emit *e, const Block *b)
+void sample_loop(Emit *e, const Block *b, int count, const int *stmts)
 {
   Buf *outer = e->out;
   Buf body = {.arena = e->arena};
   e->out = &body;
   e->indent++;
-  stmts_print(e, b->stmts.n, b->stmts.data);
+  if (e->p->tiles && !e->sweep) {
+    rows_fetch(e, b);
+  }
+  stmts_print(e, count, stmts);
   e->indent--;
   e->out = outer;
   e->pointers.n = 0;
@@ -228,10 +231,16 @@ void profile_group(Emit *e, int group)
 static void block_print(Emit *e, const Block *b)
 {
   int group = (int)(b - e->p->blocks.data) + 1;
-  put_line(e, b->flat ? "/* group %d: all rows of the tile */" : "/* group %d: sample by sample */",
-    group);
+  put_line(e, "/* group %d: %s */", group,
+    b->pairs  ? "by blocks of columns, which are other samples"
+    : b->flat ? "all rows of the tile"
+              : "sample by sample");
+  if (b->pairs) {
+    sweep_print(e, b);
+    return;
+  }
   if (!b->flat) {
-    sample_loop(e, b);
+    sample_loop(e, b, b->stmts.n, b->stmts.data);
     return;
   }
   for (int i = 0; i < b->stmts.n; i++) {
@@ -263,6 +272,7 @@ void tile_functions(Emit *e)
           profile_group(e, i);
         }
       }
+      turned_fill(e, p);
       function_end(e, outer, tile_head(e, "tile", p).s, p);
       continue;
     }

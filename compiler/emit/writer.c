@@ -166,6 +166,7 @@ void put_term(Emit *e, Buf *b, Str x, long k)
 
 Str times_batch(Emit *e, const char *n, int power)
 {
+  n = e->p->columns > 0 ? "COLUMNS" : n;
   Str t = S("");
   for (int i = 0; i < power; i++) {
     t = put_text(e, "%.*s * %s", STR_ARG(t), n);

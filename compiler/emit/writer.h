@@ -41,7 +41,8 @@ typedef struct Emit {
   Str *taken;                           /* names in use: a hash table, empty places {0} */
   int ntaken, taken_room;               /* a power of two, at least twice ntaken */
   VEC(RowPointer) pointers;
-  int line; /* of the model, last quoted in a comment */
+  int line;   /* of the model, last quoted in a comment */
+  bool sweep; /* inside a loop over blocks of columns */
 } Emit;
 
 /* How axes are indexed at a place in the code. */
@@ -50,6 +51,7 @@ typedef struct Env {
   bool absolute;   /* B counts from the batch's first sample, not the tile's */
   bool flat;       /* over all rows of the tile */
   Str flat_row;    /* flat: the row's index; {0}: the first */
+  Str column;      /* of a kernel in a sweep: index in the block of columns; {0}: c - c0 */
   int vec;         /* the axis along which vectors run, or -1 */
   const Node *sum; /* the contraction whose value is `sum` here */
   int
@@ -85,7 +87,7 @@ void put_term(Emit *e, Buf *b, Str x, long k);               /* adds x * k to a 
 bool text_has_space(Str x);
 Str across_text(Emit *e, Str index, int power); /* index times so many samples as `power` batches */
 Str times_text(Emit *e, Str x, long k);         /* x * k */
-Str times_batch(Emit *e, const char *n, int power); /* " * n", power times */
+Str times_batch(Emit *e, const char *n, int power); /* " * n", power times; in sweeps, of a block */
 Str pointer_to(
   Emit *e, const Env *env, const Node *n, Str more); /* &...: element of a view or value */
 Str row_count(Emit *e, int ragged); /* rows of the tile: n, or X_off[n] - X_off[0] */
@@ -110,12 +112,24 @@ void zero_padding(Emit *e, const Stmt *s, const Node *n);
 void stmts_print(Emit *e, int count, const int *stmts);
 void stmt_print(Emit *e, const Stmt *s);
 
+/* soon.c */
+void rows_fetch(Emit *e, const Block *b); /* rows that a later sample looks up, into the cache */
+
 /* reduce.c, pieces.c, leave.c */
 void reduce_print(Emit *e, const Stmt *s);
+void reduce_clear(Emit *e, const Stmt *s); /* where a sweep's sums and maxima start from */
 void structure_print(Emit *e, const Stmt *s);
 void output_print(Emit *e, const Stmt *s);
 void scatter_print(Emit *e, const Stmt *s);
 void late_row_print(Emit *e, const Grad *grad, const char *to, const char *row);
+
+/* columns.c: values of pairs of samples */
+void columns_constants(Emit *e);
+void sweep_print(Emit *e, const Block *b);
+void columns_contract(Emit *e, const Stmt *s);
+void turned_members(Emit *e);         /* of the step */
+void turned_bind(Emit *e);            /* carves them */
+void turned_fill(Emit *e, int phase); /* by the tile that has made what they copy */
 
 /* gemm.c */
 void contract_print(Emit *e, const Stmt *s);
@@ -139,8 +153,11 @@ void tile_structs(Emit *e);
 /* A function's head promises more than every body needs: `(void)x` for what is left. */
 void mention_unused(Emit *e, const char *head, Str body);
 void tile_functions(Emit *e);
+/* Some statements of a block, sample by sample. */
+void sample_loop(Emit *e, const Block *b, int count, const int *stmts);
 void profile_start(Emit *e); /* with a clock between groups: reads it, and adds to a group */
 void profile_group(Emit *e, int group);
+const char *tile_size(const Emit *e); /* of a step, in C */
 void phases_function(Emit *e); /* totals, tiles and sums of every phase, in a parallel region */
 void bind_function(Emit *e);   /* fills a struct step from state, batch and working memory */
 void function_begin(Emit *e);  /* from here to function_end the body is collected */

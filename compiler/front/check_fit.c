@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-enum { MOST_SETTINGS = 16 };
+enum { MOST_SETTINGS = 32 };
 
 typedef struct Setting {
   const char *name;
@@ -20,7 +20,8 @@ typedef struct Setting {
 typedef struct FitOp FitOp;
 struct FitOp {
   const char *word, *usage;
-  bool label;   /* a second argument, the label that it learns from */
+  bool label;   /* a last argument, the label that it learns from */
+  bool many;    /* inputs of numbers and of ids, one or more */
   bool file;    /* it is read: file = "..."; the first two settings are 0 for what the file says */
   bool axis;    /* it has a ragged axis of its own: axis = NAME */
   bool missing; /* it knows what to do with NaN */
@@ -106,17 +107,22 @@ static void forest_results(Checker *c, const Stmt *s, const FitOp *op, Fitted *f
 static const FitOp ops[] = {
   {.word = "standardize", .usage = "standardize(x)", .results = standardize_results},
   {.word = "gbdt",
-    .usage = "gbdt(x, y; rounds = 100, leaves = 31, ...)",
+    .usage = "gbdt(x, ..., y; rounds = 100, leaves = 31, ...)",
     .label = true,
     .axis = true,
     .missing = true,
+    .many = true,
     .settings = {{"rounds", 100, 1, 100000, true, {0}}, {"leaves", 31, 2, 32767, true, {0}},
       {"learning_rate", 0.1, 1e-9, 1, false, {0}}, {"min_data_in_leaf", 20, 0, 1e9, true, {0}},
       {"min_sum_hessian", 1e-3, 0, 1e9, false, {0}}, {"lambda_l1", 0, 0, 1e9, false, {0}},
       {"lambda_l2", 0, 0, 1e9, false, {0}}, {"feature_fraction", 1, 1e-9, 1, false, {0}},
       {"bagging_fraction", 1, 1e-9, 1, false, {0}}, {"bagging_freq", 0, 0, 1e6, true, {0}},
       {"max_bin", 255, 2, 255, true, {0}}, {"early_stopping", 0, 0, 1e6, true, {0}},
-      {"objective", 0, 0, 1, true, {"binary", "l2"}}, {"seed", 1, 0, 9e15, true, {0}}},
+      {"objective", 0, 0, 1, true, {"binary", "l2"}}, {"seed", 1, 0, 9e15, true, {0}},
+      {"max_depth", 0, 0, 1e6, true, {0}}, {"min_gain_to_split", 0, 0, 1e18, false, {0}},
+      {"min_data_in_bin", 3, 1, 1e9, true, {0}}, {"cat_smooth", 10, 0, 1e9, false, {0}},
+      {"cat_l2", 10, 0, 1e9, false, {0}}, {"max_cat_threshold", 32, 1, 255, true, {0}},
+      {"max_cat_to_onehot", 4, 1, 255, true, {0}}, {"min_data_per_group", 100, 1, 1e9, true, {0}}},
     .results = forest_results},
   {.word = "forest",
     .usage = "forest(x; file = \"model.txt\", ...)",
@@ -145,48 +151,75 @@ static const FitOp *find_op(Checker *c, const Expr *e)
 /* ---- arguments ---- */
 
 /* The input of the data that an argument names, without a ragged axis; -1: reported. */
-static int check_argument(Checker *c, const Expr *e, bool label, bool missing)
+static int check_argument(Checker *c, const Expr *e, const FitOp *op, bool label)
 {
+  bool ids = op->many && !label;
   Binding *b = e->kind == EXPR_NAME ? scope_find(c->scope, e->name) : NULL;
   if (b && b->value.kind == VALUE_ERROR) {
     return -1;
   }
   if (!b || b->value.kind != VALUE_INPUT) {
     fail(c, e->loc, "a fit reads the data: wanted the name of %s",
-      label ? "a label" : "an input of numbers");
+      label ? "a label"
+      : ids ? "an input"
+            : "an input of numbers");
     return -1;
   }
   const Input *in = &c->g->inputs.data[b->value.index];
   bool ragged = in->type.n > 1 && c->g->axes.data[in->type.axis[1]].kind == AXIS_RAGGED;
-  const char *wrong = in->encoding.source == FROM_FIT ? "is the result of a fit"
-                      : label && !in->label           ? "is no label"
-                      : !label && in->label           ? "is a label"
-                      : in->type.kind != KIND_REAL    ? "holds ids, not numbers"
-                      : ragged                        ? "has a ragged axis"
-                      : label && in->type.n > 1       ? "is more than one number"
-                      : in->encoding.nan && !missing  ? "may be NaN (missing = nan)"
-                                                      : NULL;
+  const char *wrong = in->encoding.source == FROM_FIT                ? "is the result of a fit"
+                      : label && !in->label                          ? "is no label"
+                      : !label && in->label                          ? "is a label"
+                      : in->type.kind != KIND_REAL && !ids           ? "holds ids, not numbers"
+                      : ragged                                       ? "has a ragged axis"
+                      : label && in->type.n > 1                      ? "is more than one number"
+                      : in->encoding.nan && !(op->missing && !label) ? "may be NaN (missing = nan)"
+                                                                     : NULL;
   if (wrong) {
     fail(c, e->loc, "'%.*s' %s; wanted %s", STR_ARG(e->name), wrong,
-      label ? "a label of one number" : "an input of numbers: f32 or f32[X]");
+      label ? "a label of one number"
+      : ids ? "an input of numbers or ids: f32, f32[X], id(N) or id(N)[X]"
+            : "an input of numbers: f32 or f32[X]");
     note(c, in->loc, "declared here");
     return -1;
   }
   return b->value.index;
 }
 
-static bool check_arguments(Checker *c, const Expr *e, const FitOp *op, Fitted *f)
+static bool check_count(Checker *c, const Expr *e, const FitOp *op)
 {
-  if (e->args.n != 1 + op->label || e->has_axes) {
-    fail(c, e->loc, "%s takes %d argument%s, not %d: %s", op->word, 1 + op->label,
-      op->label ? "s" : "", e->args.n, op->usage);
+  int least = 1 + op->label;
+  if (e->has_axes || e->args.n < least || (e->args.n > least && !op->many)) {
+    fail(c, e->loc, "%s takes %d argument%s%s, not %d: %s", op->word, least, least > 1 ? "s" : "",
+      op->many ? " or more" : "", e->args.n, op->usage);
     return false;
   }
-  f->nsources = 1;
-  f->sources = ARENA_ARRAY(c->a, int, 1);
-  f->sources[0] = check_argument(c, e->args.data[0], false, op->missing);
-  f->label = op->label && f->sources[0] >= 0 ? check_argument(c, e->args.data[1], true, false) : -1;
-  return f->sources[0] >= 0 && (!op->label || f->label >= 0);
+  return true;
+}
+
+/* Inputs, then the label; the first wrong one is reported. */
+static bool check_arguments(Checker *c, const Expr *e, const FitOp *op, Fitted *f)
+{
+  if (!check_count(c, e, op)) {
+    return false;
+  }
+  int n = e->args.n - op->label;
+  f->sources = ARENA_ARRAY(c->a, int, n);
+  for (int i = 0; i < n; i++) {
+    int input = check_argument(c, e->args.data[i], op, false);
+    for (int k = 0; k < i && input >= 0; k++) {
+      if (f->sources[k] == input) {
+        fail(c, e->args.data[i]->loc, "'%.*s' is given twice", STR_ARG(e->args.data[i]->name));
+        return false;
+      }
+    }
+    if (input < 0) {
+      return false;
+    }
+    f->sources[f->nsources++] = input;
+  }
+  f->label = op->label ? check_argument(c, e->args.data[n], op, true) : -1;
+  return !op->label || f->label >= 0;
 }
 
 /* ---- settings ---- */

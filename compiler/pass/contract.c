@@ -5,7 +5,9 @@
  * the result's last axis with stride 1, or may be packed so, and every other axis is either summed in
  * both operands (k), in the other operand only (m), or in both and not summed (a loop around the
  * kernel). Two forms run over all rows of a tile at once ("flat"): weights against rows, and rows
- * against rows summed over the batch, which is how weights get their gradients. */
+ * against rows summed over the batch, which is how weights get their gradients. Two more run in a sweep,
+ * the tile's samples against a block of others: each with each, and sums over these of what was made of
+ * that. */
 
 #include "plan.h"
 
@@ -247,6 +249,64 @@ static bool within_sample(Try *t)
          one_stride(p, t->sum, c->nm, c->m);
 }
 
+/* ---- in a sweep: b is a view of other samples ---- */
+
+static bool is_real(const Node *n)
+{
+  return n->type.kind != KIND_ID;
+}
+
+/* The one axis beside B that is of this kind; -1: there are other axes too, or no B. */
+static int beside_batch(const Plan *p, Type t, AxisKind kind)
+{
+  int axis = t.n == 2 && type_has(t, AXIS_B) ? t.axis[t.axis[0] == AXIS_B] : -1;
+  return axis >= 0 && kind_of(p, axis) == kind ? axis : -1;
+}
+
+/* Every sample's vector with every other's. */
+static bool rows_times_columns(Try *t)
+{
+  const Plan *p = t->p;
+  Contract *c = t->c;
+  if (p->columns == 0 || p->value[t->a->id].scope != SCOPE_SAMPLE || has_across(p, t->a) ||
+      p->value[t->b->id].scope != SCOPE_ACROSS || beside_batch(p, t->sum->type, AXIS_BATCH) < 0 ||
+      t->a->type.n != t->sum->naxes + 1 || t->b->type.n != t->sum->naxes + 1) {
+    return false;
+  }
+  for (int i = 0; i < t->a->type.n; i++) {
+    int axis = t->a->type.axis[i];
+    if (axis != AXIS_B && (!summed(t->sum, axis) || kind_of(p, axis) != AXIS_PLAIN)) {
+      return false;
+    }
+    if (axis != AXIS_B) {
+      c->k[c->nk++] = (short)axis;
+    }
+  }
+  c->n = beside_batch(p, t->sum->type, AXIS_BATCH);
+  c->nn = 1;
+  c->cols_n = true;
+  return type_has(t->a->type, AXIS_B) && c->nk > 0 && one_stride(p, t->a, c->nk, c->k);
+}
+
+/* Every sample's sum of the others' vectors, weighed by what was made of both. */
+static bool pairs_times_columns(Try *t)
+{
+  const Plan *p = t->p;
+  Contract *c = t->c;
+  int columns = beside_batch(p, t->a->type, AXIS_BATCH);
+  int vector = beside_batch(p, t->sum->type, AXIS_PLAIN);
+  if (p->columns == 0 || t->sum->naxes != 1 || columns != t->sum->axes[0] || vector < 0 ||
+      p->value[t->b->id].scope != SCOPE_ACROSS || t->b->type.n != 2 ||
+      !type_has(t->b->type, vector)) {
+    return false;
+  }
+  c->n = vector;
+  c->nn = c->nk = 1;
+  c->k[0] = t->sum->axes[0];
+  c->cols_k = true;
+  return axis_extent(p->g, c->n) >= LEAST_N && stride_of(p, t->b, c->n) == 1;
+}
+
 bool plan_contract(const Plan *p, const Node *sum, Contract *c)
 {
   const Node *product = sum->in[0];
@@ -256,9 +316,13 @@ bool plan_contract(const Plan *p, const Node *sum, Contract *c)
   for (int i = 0; i < 2; i++) {
     *c = (Contract){.a = product->in[i], .b = product->in[1 - i], .pack = -1};
     Try t = {p, sum, c->a, c->b, c};
-    if (c->a->type.kind == KIND_ID || c->b->type.kind == KIND_ID) {
+    if (!is_real(c->a) || !is_real(c->b)) {
       return false;
     }
+    if (rows_times_columns(&t) || pairs_times_columns(&t)) {
+      return true;
+    }
+    *c = (Contract){.a = product->in[i], .b = product->in[1 - i], .pack = -1};
     if (weights_times_rows(&t) || rows_times_rows(&t)) {
       return true;
     }

@@ -220,8 +220,8 @@ void plan_epilogues(Plan *p)
 {
   for (int i = 0; i < p->stmts.n; i++) {
     const Stmt *s = &p->stmts.data[i];
-    if (s->kind != STMT_CONTRACT || s->contract.rows_k || s->scope != SCOPE_SAMPLE || s->then ||
-        s->store != s->node) {
+    if (s->kind != STMT_CONTRACT || s->contract.rows_k || s->pairs || s->scope != SCOPE_SAMPLE ||
+        s->then || s->store != s->node) {
       continue;
     }
     int at = fuse_reader(p, i);

@@ -10,4 +10,9 @@ void stmt_visit(const Plan *p, const Stmt *s, void (*visit)(void *, const Node *
 /* Merges pointwise statements into the contraction before them. */
 void plan_epilogues(Plan *p);
 
+/* Decides how many columns a block of pairs has, if there are pairs. */
+void plan_columns(Plan *p);
+/* Products of samples with columns: what they read is turned, and later sweeps may find them done. */
+void plan_turned(Arena *a, Plan *p);
+
 #endif

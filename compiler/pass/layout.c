@@ -50,6 +50,12 @@ Layout plan_layout(const Graph *g, Type t, bool padded)
   return l;
 }
 
+long plan_width(const Plan *p, const Value *v)
+{
+  bool block = p->columns > 0 && v->layout.across > 0;
+  return v->layout.width * (!block ? 1 : v->keeps ? p->kept : p->columns);
+}
+
 bool op_is_view(Op op)
 {
   return op == OP_RENAME || op == OP_SLICE || op == OP_STOP;

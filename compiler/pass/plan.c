@@ -65,12 +65,14 @@ static void find_scopes(Planner *pl)
 {
   Plan *p = pl->p;
   const Graph *g = p->g;
-  int *phase = ARENA_ARRAY(pl->arena, int, g->nodes.n + 1);
-  plan_phases(g, p->tiles, phase);
+  int *read = ARENA_ARRAY(pl->arena, int, g->nodes.n + 1);
+  int *made = ARENA_ARRAY(pl->arena, int, g->nodes.n + 1);
+  plan_times(g, p->tiles, read, made);
   for (int i = 0; i < g->nodes.n; i++) {
     const Node *n = g->nodes.data[i];
     Value *v = &p->value[i];
-    v->phase = phase[i];
+    v->phase = made[i] / SWEEPS;
+    v->sweep = read[i] % SWEEPS;
     v->scope = scope_of(g, n);
     v->stmt = -1;
     v->place = PLACE_INLINE;
@@ -94,6 +96,8 @@ static void force(Planner *pl, const Node *n)
 
 static void add_stmt(Planner *pl, Stmt s)
 {
+  const Graph *g = pl->p->g;
+  s.pairs = pl->p->columns > 0 && (value_of_pairs(g, s.node) || reduces_columns(g, s.node));
   *VEC_PUSH(pl->arena, &pl->p->stmts) = s;
 }
 
@@ -136,7 +140,8 @@ static void place_reduce(Planner *pl, const Node *n)
   Stmt s = {.kind = STMT_REDUCE, .node = n, .store = n};
   if (plan_contract(p, n, &s.contract)) {
     s.kind = STMT_CONTRACT;
-    s.flat = s.contract.rows_m || s.contract.rows_k;
+    const Contract *c = &s.contract;
+    s.flat = c->rows_m || c->rows_k || c->cols_n || c->cols_k;
     p->value[n->in[0]->id].place = PLACE_FUSED;
     force(pl, s.contract.a);
     force(pl, s.contract.b);
@@ -372,6 +377,7 @@ Plan *plan_graph(Arena *a, Graph *g, FuseLevel level, int tile)
   }
   p->value = ARENA_ARRAY(a, Value, g->nodes.n + 1);
   Planner pl = {a, p, ARENA_ARRAY(a, bool, g->nodes.n + 1), ARENA_ARRAY(a, int, g->nodes.n + 1)};
+  plan_columns(p);
   find_scopes(&pl);
   find_costs(&pl);
   place_roots(&pl);
@@ -387,6 +393,7 @@ Plan *plan_graph(Arena *a, Graph *g, FuseLevel level, int tile)
   }
   plan_late_rows(p);
   find_packs(&pl);
+  plan_turned(a, p);
   plan_schedule(a, p);
   return p;
 }

@@ -13,8 +13,9 @@
  *   phase   how many times samples must have met before the value can be computed
  *
  * A statement is one loop nest: it computes one node (its operands that are INLINE are computed inside
- * it) and stores it. Blocks are what runs one after another for a tile: either a loop over the samples
- * with statements in it, or one contraction over all rows of the tile. */
+ * it) and stores it. Blocks are what runs one after another for a tile: a loop over the samples with
+ * statements in it, or one contraction over all rows of the tile, or a sweep: what concerns pairs of
+ * samples, for the tile's samples and one block of columns (other samples) after another. */
 
 #include "../ir/ir.h"
 
@@ -55,9 +56,13 @@ typedef struct Value {
   double evals; /* how often it is evaluated per sample if it is inline */
   Place place;
   Layout layout;
+  int sweep;   /* of a value of pairs, or a reduction of them: in which its operands are read */
   bool shared; /* PLACE_BATCH because a later phase or another sample reads it */
-  int stmt;    /* that computes it, or -1 */
-  Str name;    /* in C */
+  bool
+    keeps; /* pairs: a later sweep reads it too if the batch has no more than Plan.kept samples */
+  const Node *same; /* the value of an earlier sweep whose memory this is; or NULL */
+  int stmt;         /* that computes it, or -1 */
+  Str name;         /* in C */
 } Value;
 
 /* A contraction as a matrix product: C[m][n] = sum over k of A[m][k] B[k][n]. */
@@ -69,7 +74,9 @@ typedef struct Contract {
   int nm, nk; /* the other axes of the result (row axes left out when flat), the summed ones */
   short m[MAX_AXES], k[MAX_AXES];
   bool rows_m, rows_k; /* flat: all rows of the tile are m, or k */
+  bool cols_n, cols_k; /* in a sweep: rows are m, and a block of columns is n, or k */
   int pack;            /* index in Plan.packs that holds b, or -1: b is read in place */
+  int turned;          /* cols_n: index in Plan.turned */
 } Contract;
 
 /* A parameter (or total) copied so that the vector axis is innermost: [k...][n padded]. */
@@ -81,6 +88,17 @@ typedef struct Pack {
   long size;
   Str name;
 } Pack;
+
+/* Samples' values copied so that samples are innermost, in blocks of columns: [n / columns][k...][columns].
+ * `node` is the view of them, by a batch axis other than B. */
+typedef struct Turned {
+  const Node *node;
+  int axis, nk;
+  short k[MAX_AXES];
+  long size; /* numbers of a sample */
+  int phase; /* at whose end they are copied */
+  Str name;
+} Turned;
 
 typedef enum StmtKind {
   STMT_ELEMENT,   /* out[axes] = expression */
@@ -101,14 +119,15 @@ typedef struct Stmt {
   bool late; /* scatter: rows are made where they are summed, nothing is kept but the ids */
   Scope scope;
   int phase;
-  bool flat; /* over all rows of the tile at once, not within one sample's turn */
+  bool flat;  /* over all rows of the tile at once, not within one sample's turn */
+  bool pairs; /* of pairs of samples: in a sweep */
   Contract contract;
   int block;
 } Stmt;
 
 typedef struct Block {
   int phase;
-  bool flat;
+  bool flat, pairs;
   VEC(int) stmts;
 } Block;
 
@@ -120,10 +139,13 @@ typedef struct Plan {
   bool epilogues;  /* contractions end with what follows them */
   int phases;      /* tile passes over the batch: at least 1 */
   int tile;        /* samples */
+  int columns;     /* of a block of pairs; 0: pairs are kept in whole rows, or there are none */
+  int kept;        /* in a batch of so many samples a sweep's products serve later ones */
   Value *value;    /* by node id */
   VEC(Stmt) stmts; /* in an order that respects what they need */
   VEC(Block) blocks;
   VEC(Pack) packs;
+  VEC(Turned) turned;
   const Node *loss; /* sum over B of the per-sample loss, or the loss itself when it has no B */
 } Plan;
 
@@ -137,6 +159,8 @@ long axis_extent(const Graph *g, int axis); /* ragged: the maximum; batch: 0 */
 int stmt_axes(const Plan *p, const Stmt *s, short *axes);
 bool plan_stored(const Plan *p, const Node *n); /* has memory of its own (or is a param or input) */
 bool op_is_view(Op op);                         /* rename, slice: read in place by other indices */
+/* Numbers of a sample's value, in a sweep those of a block of columns, or of all that are kept. */
+long plan_width(const Plan *p, const Value *v);
 /* Fills c when `sum` (a SUM of a product) is a matrix product worth a kernel. */
 bool plan_contract(const Plan *p, const Node *sum, Contract *c);
 void plan_schedule(Arena *a, Plan *p);

@@ -83,7 +83,7 @@ Str group_text(Arena *a, const Plan *p, const CountGroup *group, int room)
   }
   const Block *block = &p->blocks.data[group->block];
   Buf buf = {.arena = a};
-  buf_format(&buf, "%s", block->flat ? "all rows: " : "by sample: ");
+  buf_format(&buf, "%s", block->pairs ? "sweep: " : block->flat ? "all rows: " : "by sample: ");
   int first = buf.n;
   for (int i = 0; i < block->stmts.n; i++) {
     const Stmt *s = &p->stmts.data[block->stmts.data[i]];
@@ -261,10 +261,13 @@ static double kept_bytes(const Plan *p, Place place, bool f64)
   for (int i = 0; i < p->g->nodes.n; i++) {
     const Node *n = p->g->nodes.data[i];
     const Layout *l = &p->value[i].layout;
+    if (p->value[i].same) {
+      continue;
+    }
     if (p->value[i].place == place && n->op != OP_PARAM && n->op != OP_INPUT) {
       double rows = l->ragged < 0 ? 1 : (double)axis_extent(p->g, l->ragged);
-      double across = pow((double)p->g->train.batch, l->across);
-      sum += rows * across * (double)l->width;
+      double across = p->columns > 0 ? 1 : pow((double)p->g->train.batch, l->across);
+      sum += rows * across * (double)plan_width(p, &p->value[i]);
     }
   }
   return sum * (f64 ? 8 : 4);
@@ -277,7 +280,11 @@ double slab_bytes(const Plan *p, bool f64)
 
 double batch_bytes(const Plan *p, bool f64)
 {
-  return kept_bytes(p, PLACE_BATCH, f64);
+  double turned = 0;
+  for (int i = 0; i < p->turned.n; i++) {
+    turned += (double)p->turned.data[i].size * (f64 ? 8 : 4);
+  }
+  return kept_bytes(p, PLACE_BATCH, f64) + turned;
 }
 
 /* ---- the log ---- */
@@ -346,7 +353,9 @@ void plan_log(Arena *a, const Plan *p, bool f64, int room, Lines *out)
     const Block *b = &p->blocks.data[i];
     add_line(a, out, room, "",
       str_format(a, "group %d, phase %d, %s:", i + 1, b->phase + 1,
-        b->flat ? "all rows of the tile" : "sample by sample"));
+        b->pairs  ? "a sweep over blocks of columns"
+        : b->flat ? "all rows of the tile"
+                  : "sample by sample"));
     for (int j = 0; j < b->stmts.n; j++) {
       log_stmt(a, p, &p->stmts.data[b->stmts.data[j]], room, out);
     }

@@ -2,7 +2,7 @@
  *
  * List scheduling: of the statements whose operands are ready, those that can go on in the current loop
  * over the samples come first, so that loops are few and long; a contraction over all rows of the tile
- * ends it. A value that is made and used up within one such loop never reaches memory of the tile. */
+ * ends it, and so does a sweep over pairs of samples, once nothing else is left. A value that is made and used up within one such loop never reaches memory of the tile. */
 
 #include "fuse.h"
 
@@ -80,7 +80,34 @@ static void run(Scheduler *sc, Block *b, int stmt)
   sc->done[stmt] = true;
 }
 
-/* One block: every statement of the loop over samples that is or becomes ready, else one contraction. */
+/* A sweep: the statements of pairs that are next. What they read is done, since nothing else is ready. */
+static bool next_sweep(Scheduler *sc, int phase)
+{
+  Plan *p = sc->p;
+  Block *b = NULL;
+  int sweep = 0;
+  for (int i = 0; i < p->stmts.n; i++) {
+    const Stmt *s = &p->stmts.data[i];
+    int own = p->value[s->node->id].sweep;
+    if (s->pairs && s->phase == phase && !sc->done[i] && (!b || own < sweep)) {
+      b = b ? b : open_block(sc, phase, true);
+      sweep = own;
+    }
+  }
+  for (int i = 0; b && i < p->stmts.n; i++) {
+    const Stmt *s = &p->stmts.data[i];
+    if (s->pairs && s->phase == phase && !sc->done[i] && p->value[s->node->id].sweep == sweep) {
+      run(sc, b, i);
+    }
+  }
+  if (b) {
+    b->pairs = true;
+  }
+  return b != NULL;
+}
+
+/* One block: every statement of the loop over samples that is or becomes ready, else one contraction, else a
+ * sweep. */
 static bool next_block(Scheduler *sc, const Ints *needs, int phase)
 {
   Plan *p = sc->p;
@@ -88,7 +115,7 @@ static bool next_block(Scheduler *sc, const Ints *needs, int phase)
   bool apart = !p->fuses; /* op by op: every statement has a loop of its own */
   for (int i = 0; i < p->stmts.n; i++) {
     const Stmt *s = &p->stmts.data[i];
-    if (s->phase == phase && ready(sc, needs, i) && (!s->flat || apart)) {
+    if (s->phase == phase && ready(sc, needs, i) && !s->pairs && (!s->flat || apart)) {
       b = b ? b : open_block(sc, phase, s->flat);
       run(sc, b, i);
       if (apart) {
@@ -97,12 +124,12 @@ static bool next_block(Scheduler *sc, const Ints *needs, int phase)
     }
   }
   for (int i = 0; !b && i < p->stmts.n; i++) {
-    if (p->stmts.data[i].phase == phase && ready(sc, needs, i)) {
+    if (p->stmts.data[i].phase == phase && !p->stmts.data[i].pairs && ready(sc, needs, i)) {
       run(sc, open_block(sc, phase, true), i);
       return true;
     }
   }
-  return b != NULL;
+  return b != NULL || next_sweep(sc, phase);
 }
 
 /* ---- sinking ---- */
@@ -171,8 +198,8 @@ static void sink(Arena *a, Plan *p, const Ints *needs)
 {
   for (int i = p->stmts.n - 1; i >= 0; i--) {
     const Stmt *s = &p->stmts.data[i];
-    if (s->scope != SCOPE_SAMPLE || s->flat || s->kind == STMT_OUTPUT || s->kind == STMT_SCATTER ||
-        p->value[s->store->id].shared) {
+    if (s->scope != SCOPE_SAMPLE || s->flat || s->pairs || s->kind == STMT_OUTPUT ||
+        s->kind == STMT_SCATTER || p->value[s->store->id].shared) {
       continue;
     }
     int to = first_reader(p, needs, i);
@@ -204,7 +231,7 @@ static void keep_local(Plan *p)
     const Stmt *s = &p->stmts.data[i];
     Value *v = &p->value[s->store->id];
     if (s->scope != SCOPE_SAMPLE || (v->place != PLACE_TILE && v->place != PLACE_BATCH) ||
-        v->shared || s->flat || s->kind == STMT_OUTPUT || s->kind == STMT_SCATTER ||
+        v->shared || s->flat || s->pairs || s->kind == STMT_OUTPUT || s->kind == STMT_SCATTER ||
         v->layout.across > 0) {
       continue;
     }
@@ -222,22 +249,48 @@ static void keep_local(Plan *p)
   }
 }
 
+/* What every tile reads or adds to again: matrices, and sums over the batch. */
+static long shared_bytes(const Plan *p)
+{
+  long bytes = 0;
+  for (int i = 0; i < p->g->nodes.n; i++) {
+    bytes += p->value[i].place == PLACE_SLOT ? 4 * p->value[i].layout.width : 0;
+  }
+  for (int i = 0; i < p->stmts.n; i++) {
+    const Stmt *s = &p->stmts.data[i];
+    if (s->kind != STMT_CONTRACT || p->value[plan_source(s->contract.b)->id].scope != SCOPE_TOTAL) {
+      continue;
+    }
+    long size = 4;
+    for (int k = 0; k < s->contract.b->type.n; k++) {
+      size *= axis_extent(p->g, s->contract.b->type.axis[k]);
+    }
+    bytes += size;
+  }
+  return bytes;
+}
+
+/* A slab that stays in the second-level cache (of 2 MB, say) beside what all tiles share. Where that alone
+ * is too much, it comes from further away for every tile: tiles are larger then, to come less often. */
 static void choose_tile(Plan *p)
 {
-  enum { SLAB = 1 << 20, LEAST = 8, MOST = 64 };
+  enum { CACHE = 1 << 20, LEAST = 8, MOST = 64, FURTHER = 4 };
   if (p->tile > 0) {
     return;
   }
   long bytes = 0;
+  bool across = false;
   for (int i = 0; i < p->g->nodes.n; i++) {
     const Value *v = &p->value[i];
     if (v->place == PLACE_TILE) {
       long rows = v->layout.ragged < 0 ? 1 : axis_extent(p->g, v->layout.ragged);
       bytes += 4 * rows * v->layout.width;
+      across |= v->layout.across > 0;
     }
   }
+  const long times = !across && shared_bytes(p) > CACHE ? FURTHER : 1;
   p->tile = LEAST;
-  while (p->tile < MOST && 2 * p->tile * bytes <= SLAB) {
+  while (p->tile < MOST * times && 2 * p->tile * bytes <= CACHE * times) {
     p->tile *= 2;
   }
 }

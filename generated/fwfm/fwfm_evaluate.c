@@ -172,7 +172,8 @@ static size_t evaluate_bind(
   memset(step, 0, sizeof *step);
   step->n = b->n;
   step->threads = threads;
-  const long tiles = (b->n + TILE - 1) / TILE;
+  const long size = TILE;
+  const long tiles = (b->n + size - 1) / size;
   step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;
   step->field = b->input ? b->input[0] : NULL;
   step->dense = b->input ? b->input[1] : NULL;

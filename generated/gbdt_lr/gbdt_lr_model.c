@@ -91,6 +91,14 @@ static const double fit_settings_0[] = {
   20,
   0,
   1,
+  0,
+  0,
+  3,
+  10,
+  10,
+  32,
+  4,
+  100,
 };
 static const int fit_sources_1[] = {0};
 static const int fit_results_1[] = {4};

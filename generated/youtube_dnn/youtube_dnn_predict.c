@@ -119,6 +119,16 @@ static void predict_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
+    if (s + 1 < n) { /* what a later sample looks up */
+      for (long i = L_off[s + 1] - L_off[0]; i < L_off[s + 2] - L_off[0]; i++) {
+        const long soon = hist[i];
+        rank_fetch(step->items + soon * 64, 64);
+      }
+    }
+    if (s + 8 < n) { /* what a later sample looks up */
+      const long soon = item[s + 8];
+      rank_fetch(step->items + soon * 64, 64);
+    }
     /* youtube_dnn.rank:17  h    = items[hist] */
     for (int l = 0; l < L_len; l++) {
       const rank_real *items_hist = step->items + (long)hist[L_row + l] * 64;
@@ -244,7 +254,8 @@ static size_t predict_bind(
   memset(step, 0, sizeof *step);
   step->n = b->n;
   step->threads = threads;
-  const long tiles = (b->n + TILE - 1) / TILE;
+  const long size = TILE;
+  const long tiles = (b->n + size - 1) / size;
   step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;
   step->L_off = b->offset ? b->offset[0] : NULL;
   step->hist = b->input ? b->input[1] : NULL;

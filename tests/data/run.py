@@ -91,6 +91,26 @@ def hillstrom(source, work):
     return split_csv(source / "hillstrom_rows_1_48000.csv", work, lambda i: i >= 36000)
 
 
+def higgs(source, work):
+    """As shipped."""
+    return source / "binary.train", source / "binary.test"
+
+
+ADULT = ["age", "workclass", "fnlwgt", "education", "education_num", "marital", "occupation",
+         "relationship", "race", "sex", "capital_gain", "capital_loss", "hours", "country", "income"]
+
+
+def adult(source, work):
+    """As shipped; "?" is an empty field, and the income above 50K is 1."""
+    for name, out in (("adult.data", "train.csv"), ("adult.test", "test.csv")):
+        first, rest = read_csv(source / name)
+        rows = [[field.strip() for field in row] for row in [first, *rest]]
+        rows = [["" if field == "?" else field for field in row[:-1]] + [int(row[-1][0] == ">")]
+                for row in rows if len(row) == len(ADULT)]
+        write_csv(work / out, ADULT, rows)
+    return work / "train.csv", work / "test.csv"
+
+
 # data set, how to split it, the model, the least each auc of the model's metrics may be
 SETS = {
     "criteo": ("criteo-kaggle-8k", criteo, "criteo_fm", [0.705]),
@@ -98,6 +118,8 @@ SETS = {
     "frappe": ("frappe", frappe, "frappe_fm", [0.935]),
     "movielens": ("ml-100k", movielens, "movielens_fm", [0.695]),
     "taobao": ("taobao-ad-10k", taobao, "taobao_din", [0.60]),
+    "higgs": ("higgs-7k", higgs, "higgs_gbdt", [0.81, 0.82]),
+    "adult": ("adult", adult, "adult_gbdt", [0.918, 0.925]),
     "hillstrom": ("hillstrom-48k", hillstrom, "hillstrom_esmm", [0.645, 0.62]),
 }
 

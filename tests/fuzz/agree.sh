@@ -27,8 +27,11 @@ wrong() { # what, where
 together() { # folder
   for part in predict evaluate train model; do
     [ -e "$1/${name}_$part.c" ] || continue
-    printf '#define TILE TILE_%s\n#define SLOTS SLOTS_%s\n' $part $part
-    printf '#include "%s_%s.c"\n#undef TILE\n#undef SLOTS\n' "$name" $part
+    for constant in TILE SLOTS COLUMNS KEPT TURNED; do
+      printf '#define %s %s_%s\n' $constant $constant $part
+    done
+    printf '#include "%s_%s.c"\n' "$name" $part
+    printf '#undef %s\n' TILE SLOTS COLUMNS KEPT TURNED
   done
 }
 
