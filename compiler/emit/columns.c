@@ -21,6 +21,11 @@ void columns_constants(Emit *e)
   }
 }
 
+Str column_of(Emit *e, const Env *env, int axis)
+{
+  return env->column.n > 0 ? env->column : put_text(e, "(%.*s - c0)", STR_ARG(env->index[axis]));
+}
+
 /* ---- products ---- */
 
 static long row_width(const Emit *e, const Node *n)

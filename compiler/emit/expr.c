@@ -83,12 +83,6 @@ static Str row_of(Emit *e, const Env *env, const Node *n)
                                        : put_text(e, "%.*s_row + %.*s", STR_ARG(root), STR_ARG(l));
 }
 
-/* Within the block of columns that a sweep is at. */
-static Str column_of(Emit *e, const Env *env, int axis)
-{
-  return env->column.n > 0 ? env->column : put_text(e, "(%.*s - c0)", STR_ARG(env->index[axis]));
-}
-
 /* Everything inside the brackets of a stored value. */
 static Str offset_of(Emit *e, const Env *env, const Node *n)
 {
@@ -96,7 +90,6 @@ static Str offset_of(Emit *e, const Env *env, const Node *n)
   const Value *v = &e->p->value[n->id];
   Buf b = {.arena = e->arena};
   int across = v->layout.across;
-  bool block = e->p->columns > 0 && across > 0;
   if (v->keeps) {
     buf_format(&b, "at");
   }
@@ -110,9 +103,9 @@ static Str offset_of(Emit *e, const Env *env, const Node *n)
     if (!is_row) {
       bool batch = e->g->axes.data[axis].kind == AXIS_BATCH;
       across -= batch;
-      Str index = batch && block ? column_of(e, env, axis)
-                  : batch        ? across_text(e, env->index[axis], across)
-                                 : env->index[axis];
+      Str index = batch && e->p->columns > 0 ? column_of(e, env, axis)
+                  : batch                    ? across_text(e, env->index[axis], across)
+                                             : env->index[axis];
       put_term(e, &b, index, v->layout.stride[i]);
     }
   }

@@ -125,6 +125,8 @@ void late_row_print(Emit *e, const Grad *grad, const char *to, const char *row);
 
 /* columns.c: values of pairs of samples */
 void columns_constants(Emit *e);
+Str column_of(
+  Emit *e, const Env *env, int axis); /* its index within the block that a sweep is at */
 void sweep_print(Emit *e, const Block *b);
 void columns_contract(Emit *e, const Stmt *s);
 void turned_members(Emit *e);         /* of the step */

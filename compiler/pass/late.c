@@ -73,7 +73,7 @@ bool runs_by_columns(const Graph *g)
     const Node *n = g->nodes.data[i];
     bool pairs = value_of_pairs(g, n);
     bool sums = samples_meet(g, n) && n->op != OP_RENAME && value_of_pairs(g, n->in[0]);
-    if ((pairs && !has_columns(g, n)) || (sums && n->naxes < 2)) {
+    if ((pairs && !has_columns(g, n)) || (sums && !reduces_columns(g, n))) {
       return false;
     }
     any |= pairs;
