@@ -2,8 +2,8 @@
  *
  * A column is another sample of the batch. One idea: what a sweep makes of pairs is needed only within
  * it, so there is memory for one block of columns, and sums and maxima over all of them grow from block
- * to block. In a batch of at most KEPT samples the products have memory for all blocks, and the next
- * sweep finds them there. Products read the columns' vectors turned, samples innermost: copied once, by
+ * to block. In a batch of at most KEPT samples the products have memory for all blocks, and later sweeps
+ * find them there. Products read the columns' vectors turned, samples innermost: copied once, by
  * the tiles that make them; rows are a vector longer than a block, lest they share sets of the cache. */
 
 #include "writer.h"
@@ -63,10 +63,10 @@ static void rows_times_columns(Emit *e, const Stmt *s)
   long step = 0;
   plan_affine(e->p, c->a, c->k[c->nk - 1], &step);
   put_line(e, "/* [samples, %ld] x [%ld, columns]; %ld flops for each pair%s */", t->size, t->size,
-    2 * t->size, v->same ? "; a batch this small has them still" : "");
+    2 * t->size, v->same ? "; a small batch has them still" : "");
   e->written[v->same ? v->same->id : s->node->id] = true;
   if (v->same) {
-    put_open(e, "if (step->n > KEPT) {");
+    put_open(e, "if (!step->kept) {");
   }
   put_line(e,
     "RANK_GEMM_SOME(n, COLUMNS, c1 - c0, %ld, %.*s, %ld, %ld, step->%.*s + c0 / COLUMNS * (%ld * "
@@ -122,7 +122,7 @@ void sweep_print(Emit *e, const Block *b)
   put_open(e, "for (long c0 = 0; c0 < step->n; c0 += COLUMNS) {");
   put_line(e, "const long c1 = c0 + COLUMNS < step->n ? c0 + COLUMNS : step->n;");
   if (kept) {
-    put_line(e, "const long at = step->n > KEPT ? 0 : c0 * TILE;");
+    put_line(e, "const long at = step->kept ? c0 * TILE : 0;");
   }
   for (int i = 0; i < b->stmts.n;) {
     int count = 0;
@@ -144,6 +144,16 @@ void sweep_print(Emit *e, const Block *b)
 
 void turned_members(Emit *e)
 {
+  if (e->p->columns > 0) {
+    put_line(e, "long kept; /* columns that products are kept for */");
+  }
+  for (int i = 0; i < e->g->nodes.n; i++) {
+    if (e->p->value[i].keeps) {
+      put_line(e, "rank_real *%.*s; /* %.*s of every sample, when these are few */",
+        STR_ARG(e->p->value[i].name),
+        STR_ARG(type_print(e->g, e->g->nodes.data[i]->type, e->arena)));
+    }
+  }
   for (int i = 0; i < e->p->turned.n; i++) {
     const Turned *t = &e->p->turned.data[i];
     put_line(e, "rank_real *%.*s; /* of every sample, samples innermost, in blocks of columns */",
@@ -153,6 +163,18 @@ void turned_members(Emit *e)
 
 void turned_bind(Emit *e)
 {
+  if (e->p->columns > 0) {
+    put_line(e, "step->kept = b->n > KEPT ? 0 : (b->n + COLUMNS - 1) / COLUMNS * COLUMNS;");
+  }
+  for (int i = 0; i < e->g->nodes.n; i++) {
+    if (e->p->value[i].keeps) {
+      put_line(e,
+        "step->%.*s = rank_carve(work, &used, sizeof(rank_real) * (size_t)(tiles * TILE * "
+        "step->kept "
+        "+ 64));",
+        STR_ARG(e->p->value[i].name));
+    }
+  }
   for (int i = 0; i < e->p->turned.n; i++) {
     const Turned *t = &e->p->turned.data[i];
     put_line(e,

@@ -24,6 +24,7 @@ static Plan *plan_role(Arena *a, const Graph *g, const EmitOptions *o, Role role
   }
   pruned = pass_orders(a, pruned, o->level == FUSE_OFF);
   if (o->level >= FUSE_TILES) {
+    pruned = o->rewrite ? pass_pairs(a, pruned) : pruned;
     pruned = pass_late(a, pruned);
   }
   return plan_graph(a, pruned, o->level, o->tile);
@@ -216,6 +217,7 @@ static Str emit_split_file(
   Arena *a, Graph *g, const EmitOptions *o, const char *prefix, const char *what, int own_params)
 {
   g = pass_orders(a, g, o->level == FUSE_OFF);
+  g = o->level >= FUSE_TILES && o->rewrite ? pass_pairs(a, g) : g;
   g = o->level >= FUSE_TILES ? pass_late(a, g) : g;
   Plan *p = plan_graph(a, g, o->level, o->tile);
   Emit *e = emit_of(a, p, o, ROLE_PREDICT, prefix, own_params);

@@ -57,6 +57,10 @@ static void declare(Emit *e, const Node *n, int phase)
   } else if (n->op == OP_PARAM) {
     put_line(e, "const rank_real *restrict %.*s = step->%.*s;", STR_ARG(name),
       STR_ARG(e->param_name[n->leaf]));
+  } else if (v->keeps) {
+    put_line(e,
+      "rank_real *restrict %.*s = step->kept ? step->%.*s + s0 * step->kept : tile->%.*s;",
+      STR_ARG(name), STR_ARG(name), STR_ARG(name));
   } else if (v->place == PLACE_TILE) {
     put_line(e, "%srank_real *restrict %.*s = tile->%.*s;", read, STR_ARG(name), STR_ARG(name));
   } else if (v->place == PLACE_SLOT) {

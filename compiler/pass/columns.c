@@ -10,8 +10,8 @@
 
 static bool same_product(const Stmt *x, const Stmt *y)
 {
-  return x->contract.cols_n && y->contract.cols_n && x->phase == y->phase &&
-         x->contract.a == y->contract.a && x->contract.b == y->contract.b;
+  return x->contract.cols_n && y->contract.cols_n && x->contract.a == y->contract.a &&
+         x->contract.b == y->contract.b;
 }
 
 void plan_turned(Arena *a, Plan *p)

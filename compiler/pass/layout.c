@@ -53,7 +53,7 @@ Layout plan_layout(const Graph *g, Type t, bool padded)
 long plan_width(const Plan *p, const Value *v)
 {
   bool block = p->columns > 0 && v->layout.across > 0;
-  return v->layout.width * (!block ? 1 : v->keeps ? p->kept : p->columns);
+  return v->layout.width * (block ? p->columns : 1);
 }
 
 bool op_is_view(Op op)

@@ -26,6 +26,9 @@ Graph *pass_masks(Arena *a, const Graph *g);
  * printed. */
 Graph *pass_orders(Arena *a, const Graph *g, bool padded);
 
+/* The same values with less arithmetic on pairs of samples. After gradients, before pass_late. */
+Graph *pass_pairs(Arena *a, const Graph *g);
+
 /* Values of pairs of samples once for each phase that reads them, so that none is kept for the whole batch.
  * For planning: a simplification would undo it. */
 Graph *pass_late(Arena *a, const Graph *g);

@@ -58,8 +58,7 @@ typedef struct Value {
   Layout layout;
   int sweep;   /* of a value of pairs, or a reduction of them: in which its operands are read */
   bool shared; /* PLACE_BATCH because a later phase or another sample reads it */
-  bool
-    keeps; /* pairs: a later sweep reads it too if the batch has no more than Plan.kept samples */
+  bool keeps;  /* pairs: in a batch of at most Plan.kept samples later sweeps read it too */
   const Node *same; /* the value of an earlier sweep whose memory this is; or NULL */
   int stmt;         /* that computes it, or -1 */
   Str name;         /* in C */
@@ -159,7 +158,7 @@ long axis_extent(const Graph *g, int axis); /* ragged: the maximum; batch: 0 */
 int stmt_axes(const Plan *p, const Stmt *s, short *axes);
 bool plan_stored(const Plan *p, const Node *n); /* has memory of its own (or is a param or input) */
 bool op_is_view(Op op);                         /* rename, slice: read in place by other indices */
-/* Numbers of a sample's value, in a sweep those of a block of columns, or of all that are kept. */
+/* Numbers of a sample's value, in a sweep those of a block of columns. */
 long plan_width(const Plan *p, const Value *v);
 /* Fills c when `sum` (a SUM of a product) is a matrix product worth a kernel. */
 bool plan_contract(const Plan *p, const Node *sum, Contract *c);

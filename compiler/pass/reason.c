@@ -284,6 +284,11 @@ double batch_bytes(const Plan *p, bool f64)
   for (int i = 0; i < p->turned.n; i++) {
     turned += (double)p->turned.data[i].size * (f64 ? 8 : 4);
   }
+  long batch = p->g->train.batch;
+  for (int i = 0; i < p->g->nodes.n && batch <= p->kept; i++) {
+    long row = p->value[i].keeps ? (batch + p->columns - 1) / p->columns * p->columns : 0;
+    turned += (double)row * (f64 ? 8 : 4);
+  }
   return kept_bytes(p, PLACE_BATCH, f64) + turned;
 }
 
