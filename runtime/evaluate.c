@@ -3,6 +3,7 @@
  * One idea: batches write straight into arrays over all rows, one for each output that a metric looks
  * at; only vectors for retrieval metrics, which compare every pair, are kept for a sample of the rows. */
 
+#include "rank_guard.h"
 #include "rank_runtime.h"
 #include "rank_random.h"
 
@@ -337,9 +338,13 @@ static int run_batches(pass *p, gather *g, rank_error *e)
     }
     double loss = 0;
     aim_outputs(g, done);
+    rank_guard_clear();
     rank_status status = p->m->evaluate(p->s, b, g->out, &loss, p->work.data, p->threads);
     if (status != RANK_OK) {
       rank_explain_batch(p->m, p->s, b, status, e);
+      return -1;
+    }
+    if (rank_guard_check(p->rows.first + done, e) != 0) {
       return -1;
     }
     p->sum += loss * (double)n;

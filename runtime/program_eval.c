@@ -2,6 +2,7 @@
 
 #include "fit.h"
 #include "program.h"
+#include "rank_guard.h"
 
 #include <errno.h>
 #include <math.h>
@@ -140,12 +141,14 @@ static int predict_batches(
     const rank_batch *b = rank_batch_range(batcher, done, n);
     failed = b == NULL ? rank_fail(e, "out of memory: a batch of %ld rows", n)
                        : rank_work_need(&work, s->m->workspace(&s->model.state, b, threads, 0), e);
+    rank_guard_clear();
     rank_status status =
       failed ? RANK_OK : s->m->predict(&s->model.state, b, value, work.data, threads);
     if (status != RANK_OK) {
       rank_explain_batch(s->m, &s->model.state, b, status, e);
       failed = -1;
     }
+    failed = failed || rank_guard_check(done, e) != 0;
     for (long i = 0; i < n && !failed; i++) {
       print_row(s->m, value, i, out);
     }

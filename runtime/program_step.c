@@ -6,6 +6,7 @@
 
 #include "fit.h"
 #include "program.h"
+#include "rank_guard.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -259,10 +260,11 @@ static int run_forward(stepper *s, const rank_batch *b, int threads, rank_error 
   if (rank_work_need(&s->work, m->workspace(&s->model.state, b, threads, 0), e) != 0) {
     return -1;
   }
+  rank_guard_clear();
   rank_status status = s->all_labels && m->optimizer[0] == '\0'
                          ? m->evaluate(&s->model.state, b, s->out, &s->loss, s->work.data, threads)
                          : m->predict(&s->model.state, b, s->out, s->work.data, threads);
-  return status != RANK_OK ? fail_status(s, b, status, e) : 0;
+  return status != RANK_OK ? fail_status(s, b, status, e) : rank_guard_check(0, e);
 }
 
 static int run_updates(stepper *s, const rank_batch *b, const program_options *o, rank_error *e)
@@ -277,6 +279,7 @@ static int run_updates(stepper *s, const rank_batch *b, const program_options *o
     return -1;
   }
   uint64_t done = state->step;
+  rank_guard_clear();
   rank_status status = s->m->train(state, b, &step, &s->loss, s->work.data);
   state->step = done;
   step.grad = NULL;
@@ -287,7 +290,7 @@ static int run_updates(stepper *s, const rank_batch *b, const program_options *o
     status = s->m->train(state, b, &step, &loss, s->work.data);
     state->step = done + 1;
   }
-  return status != RANK_OK ? fail_status(s, b, status, e) : 0;
+  return status != RANK_OK ? fail_status(s, b, status, e) : rank_guard_check(0, e);
 }
 
 /* Results of fits, unless the batch file gives them. */

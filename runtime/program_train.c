@@ -206,6 +206,7 @@ static int run_training(trainer *t, rank_error *e)
     .drop_last = m->drop_last,
     .lr = o->lr > 0 ? o->lr : m->lr,
     .save = save,
+    .from = t->made_up[0] != '\0' ? "the made-up data" : o->data,
     .log = &t->log,
     .at = t->model.at,
     .stop = program_signals()};

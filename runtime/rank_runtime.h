@@ -161,6 +161,22 @@ void rank_scores_free(rank_scores *scores);
 /* The number to compare epochs by, larger is better: the first metric's first value, else the loss. */
 double rank_scores_rank(const rank_model *m, const rank_scores *scores);
 
+/* --- guard.c: what went bad when something is not finite --- */
+
+const char *rank_not_finite(double x); /* "nan", "inf", "-inf" */
+/* What the guards of a checked program found first, and in which sample of the batch (-1: none): 1. 0 when they
+ * found nothing, as in all programs that are not checked. */
+int rank_guard_text(char *text, size_t room, long *sample);
+/* The same as an error: -1; `first`: the row that the batch's first sample is, from 0. Call rank_guard_clear
+ * (rank_guard.h) before what is guarded. */
+int rank_guard_check(long first, rank_error *e);
+/* The first parameter that is not finite: 1; 0: there is none. */
+int rank_state_bad_text(const rank_model *m, const rank_state *s, char *text, size_t room);
+/* Evaluates the rows one by one: which of the n is the first whose outputs or loss are not finite, and says
+ * what it is; -1: none is by itself. */
+long rank_bad_row(const rank_model *m, const rank_state *s, rank_batcher *batcher,
+  const uint32_t *rows, long n, char *text, size_t room);
+
 /* --- log.c --- */
 
 typedef struct rank_log {
@@ -197,6 +213,7 @@ typedef struct rank_training {
   int threads, drop_last;
   double lr;
   const char *save; /* NULL: not saved */
+  const char *from; /* what the training data is called in messages: its file */
   rank_log *log;
   rank_position at;
   const volatile int *stop; /* a signal's number asks to stop after the step */

@@ -4,6 +4,7 @@
  * seed (order of an epoch, dropout). So stopping is saving state and position, and going on is the same
  * loop entered in the middle: the bits are those of a run that was never stopped. */
 
+#include "rank_guard.h"
 #include "rank_runtime.h"
 
 #include <math.h>
@@ -66,29 +67,57 @@ static int save_final(loop *l, rank_error *e)
 
 /* --- a step --- */
 
-/* "3, 17, 5, ... (128 rows)" of the training data, from 1. */
+/* "rows 3, 17, 5, ... (128 rows) of clicks.csv", from 1. */
 static void list_rows(const loop *l, long first, long n, char *text, size_t room)
 {
-  size_t at = 0;
+  size_t at = (size_t)snprintf(text, room, "rows ");
   for (long i = 0; i < n && i < 6; i++) {
     at += (size_t)snprintf(
       text + at, room - at, "%s%lu", i ? ", " : "", (unsigned long)l->order[first + i] + 1);
   }
-  if (n > 6) {
-    snprintf(text + at, room - at, ", ... (%ld rows)", n);
-  }
+  snprintf(text + at, room - at, n > 6 ? ", ... (%ld rows) of %.300s" : " (%ld) of %.300s", n,
+    l->t->from != NULL ? l->t->from : "the training data");
 }
 
-static int bad_loss(const loop *l, double loss, long first, long n, rank_error *e)
+/* The first thing that went bad and, when it is known, the row that it is of. Gives what to try. */
+static const char *find_cause(loop *l, long first, long n, char *text, size_t room)
 {
   const rank_training *t = l->t;
-  char rows[160];
+  char what[512];
+  long at = -1;
+  const char *advice = "";
+  if (!rank_guard_text(what, sizeof what, &at)) {
+    advice =
+      ". A smaller --lr may help; a program of `rankc build --check` names the value and its "
+      "line of the model";
+    if (!rank_state_bad_text(t->m, t->s, what, sizeof what)) {
+      at = rank_bad_row(t->m, t->s, l->batcher, l->order + first, n, what, sizeof what);
+      if (at < 0) {
+        snprintf(what, sizeof what, "no row of them makes it so by itself");
+      }
+    }
+  }
+  if (at >= 0 && at < n) {
+    snprintf(text, room, "row %lu: %s", (unsigned long)l->order[first + at] + 1, what);
+  } else {
+    snprintf(text, room, "%s", what);
+  }
+  return advice;
+}
+
+/* After a step that changed no parameter, as its loss is not finite, or in a checked program another value. */
+static int bad_step(loop *l, double loss, long first, long n, rank_error *e)
+{
+  const rank_training *t = l->t;
+  char rows[500], cause[600], said[64] = "a value is not finite";
   list_rows(l, first, n, rows, sizeof rows);
-  return rank_fail(e,
-    "epoch %ld, step %llu: the loss is %s; its batch has rows %s of the training data. Stopped; "
-    "nothing was saved%s. A smaller --lr may help",
-    t->at.epoch + 1, (unsigned long long)t->s->step, isnan(loss) ? "nan" : "infinite", rows,
-    t->save != NULL ? ", what an earlier run left is untouched" : "");
+  const char *advice = find_cause(l, first, n, cause, sizeof cause);
+  if (!isfinite(loss)) {
+    snprintf(said, sizeof said, "the loss is %s", rank_not_finite(loss));
+  }
+  return rank_fail(e, "epoch %ld, step %llu: %s on %s; %s. Stopped; nothing was saved%s%s",
+    t->at.epoch + 1, (unsigned long long)t->s->step + 1, said, rows, cause,
+    t->save != NULL ? ", what an earlier run left is untouched" : "", advice);
 }
 
 static int train_step(loop *l, long index, rank_error *e)
@@ -106,15 +135,18 @@ static int train_step(loop *l, long index, rank_error *e)
     .lr = t->lr, .steps = l->batches * t->epochs, .update = 1, .threads = t->threads};
   double loss = 0;
   uint64_t done = t->s->step;
+  rank_guard_bad bad;
+  rank_guard_clear();
   rank_status status = t->m->train(t->s, b, &step, &loss, l->work.data);
   if (status != RANK_OK) {
     rank_explain_batch(t->m, t->s, b, status, e);
     return -1;
   }
-  t->s->step = done + 1;
-  if (!isfinite(loss)) {
-    return bad_loss(l, loss, first, n, e);
+  if (!isfinite(loss) || rank_guard_first(&bad)) {
+    t->s->step = done;
+    return bad_step(l, loss, first, n, e);
   }
+  t->s->step = done + 1;
   t->at.loss_sum += loss * (double)n;
   t->at.batches = index + 1;
   l->recent += loss;

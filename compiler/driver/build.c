@@ -81,7 +81,8 @@ static int emit_files(Build *b, Options *o)
   }
   b->folder = o->out.n > 0 ? o->out : str_format(o->arena, "build/%.*s", STR_ARG(b->name));
   double start = now_ms();
-  EmitOptions options = {.level = o->level, .rewrite = o->rewrite, .f64 = o->f64, .tile = o->tile};
+  EmitOptions options = {
+    .level = o->level, .rewrite = o->rewrite, .f64 = o->f64, .tile = o->tile, .check = o->check};
   emit_model(o->arena, b->session.graph, &options, &b->files);
   session_time(&b->session, "emit", start);
   tell_rewrites(&b->session);
@@ -342,7 +343,7 @@ int command_emit(Options *o)
 
 int command_build(Options *o)
 {
-  Build b = {.libraries = true};
+  Build b = {.libraries = !o->check}; /* what guards find, the program says */
   return build(&b, o);
 }
 

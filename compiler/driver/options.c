@@ -25,6 +25,7 @@ enum {
   KEY_MAX_REWRITES,
   KEY_DTYPE,
   KEY_TILE,
+  KEY_CHECK,
   KEY_CC,
   KEY_MARCH,
   KEY_KEEP,
@@ -182,6 +183,10 @@ static error_t parse_rewrite(int key, char *arg, struct argp_state *state)
 static const struct argp_option emit_options[] = {
   {"dtype", KEY_DTYPE, "f32|f64", 0, "Arithmetic of the generated C (default f32)", 0},
   {"tile", KEY_TILE, "N", 0, "Samples per tile (default: chosen from the sizes)", 0},
+  {"check", KEY_CHECK, NULL, 0,
+    "Look at every value: the first that is NaN or infinite stops the program, which names it and "
+    "its line of the model. Slow; no libraries",
+    0},
   {0},
 };
 
@@ -194,6 +199,9 @@ static error_t parse_emit(int key, char *arg, struct argp_state *state)
     return 0;
   case KEY_TILE:
     o->tile = (int)option_number(state, "--tile", arg, 1, MAX_TILE);
+    return 0;
+  case KEY_CHECK:
+    o->check = true;
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;

@@ -26,6 +26,7 @@ typedef struct Options {
   FuseLevel level;  /* of the C that is emitted, as are the next three */
   bool rewrite, f64;
   long max_rewrites; /* rules that may fire, simplifications too; to find the one that goes wrong */
+  bool check;        /* guards against values that are not finite */
   int tile;          /* samples per tile; 0: the compiler chooses */
   const char *cc;    /* the C compiler */
   const char *march; /* what machine to compile for */

@@ -88,6 +88,9 @@ static void head(Emit *e, const char *what)
   put_line(e, "#include \"%.*s_parts.h\"", STR_ARG(e->g->model));
   put_blank(e);
   put_line(e, "#include \"rank_gemm.h\"");
+  if (e->o->check) {
+    put_line(e, "#include \"rank_guard.h\"");
+  }
   put_line(e, "#include \"rank_math.h\"");
   if (e->o->profile) {
     put_line(e, "#include \"rank_profile.h\"");
@@ -241,6 +244,16 @@ static Str emit_evaluate_file(Arena *a, const Graph *g, const EmitOptions *o)
   return buf_take(e->out);
 }
 
+static Str loss_member(Emit *e)
+{
+  const Value *v = &e->p->value[e->p->loss->id];
+  return v->place == PLACE_SLOT
+           ? put_text(e, "step.sums->phase_%d.%.*s[0]", v->phase - 1, STR_ARG(v->name))
+           : put_text(e, "step.totals->%.*s[0]", STR_ARG(v->name));
+}
+
+/* A step whose loss is not finite changes nothing: the parameters are still those to ask why. With guards,
+ * neither does one in which any value is not. */
 static void train_call(Emit *e)
 {
   Str model = name_c(e->arena, e->g->model);
@@ -261,23 +274,24 @@ static void train_call(Emit *e)
   put_line(e, "#pragma omp parallel num_threads(o->threads) if (o->threads > 1)");
   put_open(e, "{");
   put_line(e, "train_phases(&step);");
+  if (e->o->check) {
+    put_line(e, "rank_guard_bad bad;");
+    put_line(e, "const int update = o->update && !rank_guard_first(&bad);");
+  }
   put_open(e, "if (o->grad) {");
   put_line(e, "#pragma omp single");
   put_line(e, "train_export(&step, o->grad);");
   put_close(e, "}");
-  put_open(e, "if (o->update) {");
+  Str loss = loss_member(e);
+  put_open(e, "if (%s && isfinite(%.*s)) {", e->o->check ? "update" : "o->update", STR_ARG(loss));
   profile_start(e);
   put_line(e, "train_update(&step, rank_thread(), rank_threads());");
   profile_group(e, e->p->blocks.n + 1);
   put_close(e, "}");
   put_close(e, "}");
-  const Value *v = &e->p->value[e->p->loss->id];
-  Str member = v->place == PLACE_SLOT
-                 ? put_text(e, "sums->phase_%d.%.*s", v->phase - 1, STR_ARG(v->name))
-                 : put_text(e, "totals->%.*s", STR_ARG(v->name));
-  put_line(e, "*loss = (double)step.%.*s[0]%s;", STR_ARG(member),
-    e->p->loss == e->g->loss ? "" : " / (double)b->n");
-  put_line(e, "s->step += o->update != 0;");
+  put_line(
+    e, "*loss = (double)%.*s%s;", STR_ARG(loss), e->p->loss == e->g->loss ? "" : " / (double)b->n");
+  put_line(e, "s->step += o->update && isfinite(*loss);");
   put_line(e, "return RANK_OK;");
   put_close(e, "}");
   put_blank(e);

@@ -11,6 +11,7 @@ typedef struct EmitOptions {
   bool f64;
   int tile;     /* samples a tile; 0: chosen */
   bool profile; /* a clock between groups, for measuring: see rank_profile.h */
+  bool check;   /* what is not finite is noticed where it arises: see rank_guard.h */
 } EmitOptions;
 
 typedef struct EmitFile {

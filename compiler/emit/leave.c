@@ -22,6 +22,7 @@ void output_print(Emit *e, const Stmt *s)
   if (ragged) {
     put_line(e, "memset(to, 0, sizeof(rank_real) * %ld);", size);
   }
+  guard_open(e, e->g->outputs.data[s->index].name, n->loc);
   loops_open(e, &env, count, axes, n);
   Buf b = {.arena = e->arena};
   for (int i = 0; i < count; i++) {
@@ -30,8 +31,11 @@ void output_print(Emit *e, const Stmt *s)
   }
   Str value = n->type.kind == KIND_ID ? put_text(e, "(rank_real)%.*s", STR_ARG(id_expr(e, &env, n)))
                                       : expr(e, &env, n);
-  put_line(e, "to[%.*s] = %.*s;", STR_ARG(b.n > 0 ? buf_take(&b) : S("0")), STR_ARG(value));
+  Str to = put_text(e, "to[%.*s]", STR_ARG(b.n > 0 ? buf_take(&b) : S("0")));
+  put_line(e, "%.*s = %.*s;", STR_ARG(to), STR_ARG(value));
+  guard_value(e, to, true, false);
   loops_close(e, count);
+  guard_close(e);
   put_close(e, "}");
 }
 
@@ -89,14 +93,19 @@ void scatter_print(Emit *e, const Stmt *s)
   int inner = loop_axes(&env, table->type, axes);
   put_line(e, "rank_real *grad = step->%.*s_rows.d + %.*s;", STR_ARG(name),
     STR_ARG(times_text(e, S("at"), row.width)));
+  guard_open(e, put_text(e, "the gradient of a row of %.*s", STR_ARG(table->name)), d->loc);
   loops_open(e, &env, inner, axes, d);
   Buf at = {.arena = e->arena};
   for (int i = 0; i < table->type.n; i++) {
     put_term(e, &at, env.index[table->type.axis[i]], row.stride[i]);
   }
   Str value = expr(e, &env, d);
-  put_line(e, "grad[%.*s] = %.*s;", STR_ARG(at.n > 0 ? buf_take(&at) : S("0")), STR_ARG(value));
-  loops_close(e, inner + (count > 0 ? count : 1));
+  Str to = put_text(e, "grad[%.*s]", STR_ARG(at.n > 0 ? buf_take(&at) : S("0")));
+  put_line(e, "%.*s = %.*s;", STR_ARG(to), STR_ARG(value));
+  guard_value(e, to, true, false);
+  loops_close(e, inner);
+  guard_close(e);
+  loops_close(e, count > 0 ? count : 1);
 }
 
 /* to[...] += (or =) the gradient of lookup `at` in a table whose rows are made late; `row` points at the

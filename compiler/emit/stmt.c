@@ -158,6 +158,9 @@ void stmts_print(Emit *e, int count, const int *stmts)
     } else {
       stmt_print(e, group[0]);
     }
+    for (int k = 0; k < n; k++) {
+      guard_stmt(e, group[k]);
+    }
     i += n;
   }
 }

@@ -179,16 +179,21 @@ void function_end(Emit *e, Buf *outer, const char *head, int phase)
 
 /* ---- bodies ---- */
 
+/* With `guarding`: only looks at what they have stored. */
 void sample_loop(Emit *e, const Block *b, int count, const int *stmts)
 {
   Buf *outer = e->out;
   Buf body = {.arena = e->arena};
   e->out = &body;
   e->indent++;
-  if (e->p->tiles && !e->sweep) {
-    rows_fetch(e, b);
+  if (e->guarding) {
+    guards_print(e, count, stmts);
+  } else {
+    if (e->p->tiles && !e->sweep) {
+      rows_fetch(e, b);
+    }
+    stmts_print(e, count, stmts);
   }
-  stmts_print(e, count, stmts);
   e->indent--;
   e->out = outer;
   e->pointers.n = 0;
@@ -239,6 +244,7 @@ static void block_print(Emit *e, const Block *b)
     b->pairs  ? "by blocks of columns, which are other samples"
     : b->flat ? "all rows of the tile"
               : "sample by sample");
+  e->group = group;
   if (b->pairs) {
     sweep_print(e, b);
     return;
@@ -248,7 +254,16 @@ static void block_print(Emit *e, const Block *b)
     return;
   }
   for (int i = 0; i < b->stmts.n; i++) {
-    stmt_print(e, &e->p->stmts.data[b->stmts.data[i]]);
+    const Stmt *s = &e->p->stmts.data[b->stmts.data[i]];
+    stmt_print(e, s);
+    if (!guard_by_sample(s)) {
+      guard_stmt(e, s);
+    }
+  }
+  if (e->o->check) {
+    e->guarding = true;
+    sample_loop(e, b, b->stmts.n, b->stmts.data);
+    e->guarding = false;
   }
 }
 
@@ -267,6 +282,7 @@ void tile_functions(Emit *e)
     totals_function(e, p);
     if (e->p->tiles) {
       Buf *outer = e->out;
+      e->function = put_text(e, "tile_%d", p);
       function_begin(e);
       profile_start(e);
       for (int i = 0; i < e->p->blocks.n; i++) {
@@ -283,6 +299,7 @@ void tile_functions(Emit *e)
     for (int i = 0; i < e->p->blocks.n; i++) {
       if (e->p->blocks.data[i].phase == p) {
         Buf *outer = e->out;
+        e->function = put_text(e, "op_%d", i);
         function_begin(e);
         profile_start(e);
         block_print(e, &e->p->blocks.data[i]);

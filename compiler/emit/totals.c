@@ -63,6 +63,7 @@ static void statements(Emit *e, int phase, bool prepared)
       put_line(e, "#pragma omp single");
       put_open(e, "{");
       stmt_print(e, s);
+      guard_stmt(e, s);
       put_close(e, "}");
     }
   }
@@ -87,10 +88,12 @@ static void packs(Emit *e, int phase, bool prepared)
 static void function(Emit *e, int phase, bool prepared)
 {
   Buf *outer = e->out;
+  Str name = prepared ? S("prepare") : put_text(e, "totals_%d", phase);
+  e->function = name;
+  e->group = 0;
   function_begin(e);
   statements(e, phase, prepared);
   packs(e, phase, prepared);
-  Str name = prepared ? S("prepare") : put_text(e, "totals_%d", phase);
   function_end(e, outer,
     put_text(e, "static void %.*s_%.*s(const struct %.*s_step *step)", STR_ARG(e->prefix),
       STR_ARG(name), STR_ARG(e->prefix))

@@ -115,12 +115,12 @@ Str number_c(const Emit *e, double x)
   return str_format(e->arena, "%s%s%s", s, whole ? ".0" : "", suffix);
 }
 
-void comment_source(Emit *e, Loc loc)
+Str source_line(Emit *e, Loc loc, Str *file)
 {
-  if (!loc.source || loc_line(loc) == e->line) {
-    return;
+  if (!loc.source) {
+    *file = S("");
+    return S("");
   }
-  e->line = loc_line(loc);
   Str t = loc.source->text;
   int from = loc.at, to = loc.at;
   while (from > 0 && t.s[from - 1] != '\n') {
@@ -132,13 +132,22 @@ void comment_source(Emit *e, Loc loc)
   while (to > from && isspace((unsigned char)t.s[to - 1])) {
     to--;
   }
-  Str quoted = str_copy(e->arena, (Str){t.s + from, to - from});
+  const char *name = str_copy(e->arena, loc.source->name).s, *slash = strrchr(name, '/');
+  *file = str_of(slash ? slash + 1 : name);
+  return str_copy(e->arena, (Str){t.s + from, to - from});
+}
+
+void comment_source(Emit *e, Loc loc)
+{
+  if (!loc.source || loc_line(loc) == e->line) {
+    return;
+  }
+  e->line = loc_line(loc);
+  Str file, quoted = source_line(e, loc, &file);
   for (char *p = (char *)quoted.s; *p; p++) { /* nothing may end the comment */
     *p = p[0] == '*' && p[1] == '/' ? ' ' : *p;
   }
-  const char *slash = strrchr(str_copy(e->arena, loc.source->name).s, '/');
-  put_line(e, "/* %s:%d  %s */", slash ? slash + 1 : str_copy(e->arena, loc.source->name).s,
-    e->line, quoted.s);
+  put_line(e, "/* %.*s:%d  %s */", STR_ARG(file), e->line, quoted.s);
 }
 
 bool text_has_space(Str x)

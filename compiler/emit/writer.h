@@ -41,8 +41,11 @@ typedef struct Emit {
   Str *taken;                           /* names in use: a hash table, empty places {0} */
   int ntaken, taken_room;               /* a power of two, at least twice ntaken */
   VEC(RowPointer) pointers;
-  int line;   /* of the model, last quoted in a comment */
-  bool sweep; /* inside a loop over blocks of columns */
+  int line;          /* of the model, last quoted in a comment */
+  bool sweep;        /* inside a loop over blocks of columns */
+  Str function;      /* being printed, without its prefix, and the group in it: for guards */
+  int group, guards; /* how many guards there are */
+  bool guarding;     /* a loop over samples looks at what statements have stored */
 } Emit;
 
 /* How axes are indexed at a place in the code. */
@@ -65,9 +68,10 @@ void put_open(Emit *e, const char *format, ...) __attribute__((format(printf, 2,
 void put_close(Emit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void put_blank(Emit *e);
 Str put_text(Emit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
-Str string_c(Arena *a, Str s);         /* as a C string literal with quotes */
-Str number_c(const Emit *e, double x); /* as a literal of type rank_real */
-void comment_source(Emit *e, Loc loc); /* the model line, unless it was quoted last */
+Str string_c(Arena *a, Str s);                /* as a C string literal with quotes */
+Str number_c(const Emit *e, double x);        /* as a literal of type rank_real */
+void comment_source(Emit *e, Loc loc);        /* the model line, unless it was quoted last */
+Str source_line(Emit *e, Loc loc, Str *file); /* its text and the file's name, without folders */
 
 /* names.c */
 void names_make(Emit *e, Plan *p); /* Value.name, Pack.name, axis_name and param_name */
@@ -132,6 +136,14 @@ void columns_contract(Emit *e, const Stmt *s);
 void turned_members(Emit *e);         /* of the step */
 void turned_bind(Emit *e);            /* carves them */
 void turned_fill(Emit *e, int phase); /* by the tile that has made what they copy */
+
+/* guard.c: only with EmitOptions.check, else they print nothing */
+void guard_stmt(Emit *e, const Stmt *s);                 /* looks at what it has stored */
+bool guard_by_sample(const Stmt *s);                     /* that is done within one sample's turn */
+void guards_print(Emit *e, int count, const int *stmts); /* of those: for a loop over samples */
+void guard_open(Emit *e, Str value, Loc loc);            /* the same by hand, around loops */
+void guard_value(Emit *e, Str value, bool sample, bool may_be_empty);
+void guard_close(Emit *e);
 
 /* gemm.c */
 void contract_print(Emit *e, const Stmt *s);

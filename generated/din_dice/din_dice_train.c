@@ -2260,12 +2260,12 @@ rank_status din_dice_train_batch(
 #pragma omp single
       train_export(&step, o->grad);
     }
-    if (o->update) {
+    if (o->update && isfinite(step.sums->phase_6.loss_sum[0])) {
       train_update(&step, rank_thread(), rank_threads());
     }
   }
   *loss = (double)step.sums->phase_6.loss_sum[0] / (double)b->n;
-  s->step += o->update != 0;
+  s->step += o->update && isfinite(*loss);
   return RANK_OK;
 }
 

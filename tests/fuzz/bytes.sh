@@ -15,7 +15,7 @@ front)
   cmake -D FROM=compiler/prelude.rank -D "TO=$folder/prelude_text.c" -D NAME=prelude_text \
     -P compiler/text_to_c.cmake || exit 1
   sources="compiler/base/*.c compiler/ir/*.c compiler/front/*.c compiler/pass/*.c $folder/prelude_text.c"
-  cp models/*.rank tests/golden/*/*.rank "$folder/front/"
+  cp --backup=numbered models/*.rank tests/golden/*/*.rank "$folder/front/" # names repeat
   ;;
 data)
   sources=$(ls runtime/*.c)

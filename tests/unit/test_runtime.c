@@ -100,8 +100,8 @@ static int run(const run_options *o, rank_error *e)
   long n = rank_data_rows(data), held = (long)((double)n * o->split);
   assert_int_equal(rank_log_open(&log, 1, NULL, 0, e), 0);
   rank_training t = {&tiny_model, &s, o->patience > 0 ? &best : NULL, enc, {data, 0, n - held},
-    {data, n - held, held}, o->epochs, 64, o->patience, 0, 0, o->threads, 0, 0.3, o->save, &log, at,
-    &tiny_stopped};
+    {data, n - held, held}, o->epochs, 64, o->patience, 0, 0, o->threads, 0, 0.3, o->save,
+    "tiny.csv", &log, at, &tiny_stopped};
   int result = rank_train(&t, e);
   rank_log_close(&log, e);
   rank_state_free(&s, &tiny_model);
