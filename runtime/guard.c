@@ -6,11 +6,13 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static rank_guard_bad first;
+static atomic_int found; /* so that asking costs nothing when there is nothing */
 
 void rank_guard_found(const rank_guard_place *place, double value, long sample)
 {
@@ -20,18 +22,25 @@ void rank_guard_found(const rank_guard_place *place, double value, long sample)
   if (earlier) {
     first = (rank_guard_bad){place, value, sample};
   }
+  atomic_store(&found, 1);
   pthread_mutex_unlock(&lock);
 }
 
 void rank_guard_clear(void)
 {
-  pthread_mutex_lock(&lock);
-  first.place = NULL;
-  pthread_mutex_unlock(&lock);
+  if (atomic_load(&found)) {
+    pthread_mutex_lock(&lock);
+    first.place = NULL;
+    atomic_store(&found, 0);
+    pthread_mutex_unlock(&lock);
+  }
 }
 
 int rank_guard_first(rank_guard_bad *bad)
 {
+  if (!atomic_load(&found)) {
+    return 0;
+  }
   pthread_mutex_lock(&lock);
   *bad = first;
   pthread_mutex_unlock(&lock);

@@ -6,6 +6,7 @@
  * two saves is lost when the program is killed, and was not acknowledged. */
 
 #include "online.h"
+#include "rank_guard.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -92,23 +93,43 @@ static int save_if_due(learning *l, rank_error *e)
 
 /* --- learning --- */
 
+/* The step changed no parameter. */
+static int bad_step(const rank_online *o, double loss, long saved, rank_error *e)
+{
+  char what[512] = "";
+  long sample = 0, row = o->at.online.rows + 1;
+  if (rank_guard_text(what, sizeof what, &sample)) {
+    return rank_fail(e, "row %ld: %s. Stopped; the file of row %ld is untouched",
+      row + (sample > 0 ? sample : 0), what, saved);
+  }
+  if (!rank_state_bad_text(o->m, o->s, what, sizeof what)) {
+    snprintf(what, sizeof what, "all parameters are finite");
+  }
+  return rank_fail(e,
+    "row %ld: the loss is %s, %s. Stopped; the file of row %ld is untouched. A smaller --lr may "
+    "help; a "
+    "program of `rankc build --check` names the value and its line of the model",
+    row, rank_not_finite(loss), what, saved);
+}
+
 static int learn_rows(learning *l, long first, long n, rank_error *e)
 {
   rank_online *o = l->o;
   rank_online_place *p = &o->at.online;
   double loss = 0;
   uint64_t done = o->s->step;
+  rank_guard_bad bad;
+  rank_guard_clear();
   rank_status status =
     l->train(o->s, stream_batch(o->stream, first, n), &l->step, &loss, l->work.data);
   if (status != RANK_OK) {
     return rank_fail(e, "row %ld: %s", p->rows + 1, rank_status_text(status));
   }
-  o->s->step = done + 1;
-  if (!isfinite(loss)) {
-    return rank_fail(e,
-      "row %ld: the loss is %s. Stopped; the file of row %ld is untouched. A smaller --lr may help",
-      p->rows + 1, isnan(loss) ? "nan" : "infinite", l->saved_rows);
+  if (!isfinite(loss) || rank_guard_first(&bad)) {
+    o->s->step = done;
+    return bad_step(o, loss, l->saved_rows, e);
   }
+  o->s->step = done + 1;
   p->rows += n;
   p->loss += loss * (double)n;
   p->window_rows += n;

@@ -93,6 +93,11 @@ build sqr-check sqr.rank --check --fuse=off
 says 1 'step 1: a value is not finite on rows .* from sqr.rank:10  r = sqrt' train sqr-check/sqr
 says 1 'row 118: r is -inf.*evaluate_.*log.rank:10' log-off/log eval --data data.csv --load before.st
 says 1 'row 118: r is -inf.*predict_.*log.rank:10' log-off/log predict --data data.csv --load before.st
+# The same while learning online, row by row.
+build sqr-online log.rank --check
+for program in log/log sqr-online/log; do
+  says 1 'row 118: (the loss is inf|z is -inf, the first value)' $program train --online data.csv --load before.st --save o.st
+done
 # Guards change no bits, and find nothing where nothing is: maxima of empty lists, padding.
 build plain "$top/models/din.rank"
 build checked "$top/models/din.rank" --check
