@@ -5,12 +5,12 @@
 
 #include "check.h"
 
-enum { SOLVER_BATCH = 4096, SOLVER_EPOCHS = 500 };
+enum { SOLVER_BATCH = 4096, SOLVER_EPOCHS = 1000 };
 
 static const struct {
   const char *name;
   double normal, low, high;
-} options[] = {{"memory", 10, 1, 100}, {"tolerance", 1e-6, 0, 1}};
+} options[] = {{"memory", 10, 1, 100}, {"tolerance", 1e-7, 0, 1}};
 
 enum { MEMORY, TOLERANCE, OPTIONS };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Learning row by row (`train --online`) that is killed, stopped and fed bad rows.
+"""Learning row by row (`train --online`) that is killed, stopped and fed bad rows; and killed solvers.
 
     tests/crash/online.py RANKC [--kills N] [--seed N]
 
@@ -198,6 +198,53 @@ def of_a_pipe(t, kills, rng):
     print(f"a pipe: {done} kills, {sent_again} times rows were sent again")
 
 
+SOLVED = """model solved
+input item : id(300)
+input x : f32[3]
+label click : f32
+table w : f32[300] ~ zeros
+param k : f32[3] ~ zeros
+param b : f32 ~ zeros, l2 = 0
+logit = b + w[item] + sum[3](k * x)
+loss bce_logits(logit, click)
+output ctr = sigmoid(logit)
+train lbfgs(memory = 5), l2 = 1e-3
+"""
+
+
+def of_a_solver(t, rankc, kills, rng):
+    """What lbfgs remembers is in its file: killed between iterations, it ends with the same bits."""
+    source, save = t.path("solved.rank"), t.path("solved.safetensors")
+    with open(source, "w") as f:
+        f.write(SOLVED)
+    subprocess.run([rankc, "build", source, "-o", t.path("solved")], check=True)
+    t.program = t.path(os.path.join("solved", "solved"))
+    t.run("synth", "--rows", "20000", "--out", t.path("solved.csv"), check=True)
+    words = ["train", "--data", t.path("solved.csv"), "--threads", "2", "--cache", t.path("solved.cache"), "--save"]
+    started = time.monotonic()
+    r = t.run(*words, t.path("solved.whole"), check=True)
+    most = time.monotonic() - started
+    check("it finds the optimum", "the optimum after" in r.stdout, r.stdout)
+    done = resumed = 0
+    while True:
+        load = ["--load", save] if os.path.exists(save) else []
+        resumed += bool(load)
+        p = t.popen(*words, save, "--checkpoint-every", "1", *load)
+        try:
+            p.communicate(timeout=rng.random() * most if done < kills else None)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.communicate()
+        if p.returncode == 0:
+            check("a solver's bits are those of an undisturbed run", read(save) == read(t.path("solved.whole")))
+            os.unlink(save)
+            if done >= kills:
+                break
+        done += p.returncode != 0
+    check("some went on from a file", resumed > 0)
+    print(f"a solver: {done} kills, {resumed} went on from a file")
+
+
 def stopped(t):
     save = t.path("stopped.safetensors")
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
@@ -262,6 +309,7 @@ def main():
         of_a_pipe(t, o.kills, rng)
         stopped(t)
         refused(t)
+        of_a_solver(t, os.path.abspath(o.rankc), o.kills, rng)
         left = [f for f in os.listdir(work) if ".writing-" in f]
         check("no temporary files of killed programs", not left, str(left))
     finally:
