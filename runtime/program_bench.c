@@ -1,7 +1,7 @@
 /* program_bench.c: the command `bench`: how long a prediction takes, and how many rows a second.
  *
- * One idea: what is timed is what a server does for a request, checking the batch and predicting it, with
- * the weights packed beforehand as the library packs them. Gathering the rows is not timed, but it has
+ * One idea: what is timed is what a server does for a request, checking the batch, computing what fits
+ * make of it and predicting it, with the weights packed beforehand as the library packs them. Gathering the rows is not timed, but it has
  * just been done, as a server has just written its request. Each thread has rows, outputs and working memory of
  * its own; several are a load on the machine, and a latency is then one call's under that load. */
 
@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include "fit.h"
 #include "program.h"
 
 #include <pthread.h>
@@ -33,8 +34,9 @@ typedef struct driver { /* one thread */
   const bench *b;
   long size, first; /* rows in a call; where its rows begin */
   long calls;
-  double *taken; /* [CALLS_MOST] seconds of each call */
-  double total;  /* of all of them */
+  double *taken;     /* [CALLS_MOST] seconds of each call */
+  double total;      /* of all of them */
+  rank_work derived; /* results of fits */
   int failed;
   rank_error e;
 } driver;
@@ -51,8 +53,17 @@ static int call(
   if (rank_work_need(work, m->workspace(s, b, 1, 0), &d->e) != 0) {
     return -1;
   }
+  const rank_fits *fits = rank_encoders_fits(d->b->model.enc);
+  rank_batch whole = *b;
+  if (m->nfits > 0 && rank_work_need(&d->derived, rank_fits_room(m, b->n), &d->e) != 0) {
+    return -1;
+  }
   double start = rank_now();
   rank_status status = rank_check_batch(m, s, b, 0, &what, &at);
+  if (status == RANK_OK && m->nfits > 0) { /* the batch has them already; a request has not */
+    status = rank_fits_apply(fits, b, d->derived.data, &whole) == 0 ? RANK_OK : RANK_NO_MEMORY;
+    b = &whole;
+  }
   status = status == RANK_OK ? m->predict(s, b, out, work->data, 1) : status;
   *took = rank_now() - start;
   if (status != RANK_OK) {
@@ -100,6 +111,7 @@ static void *drive(void *arg)
   }
   program_outputs_free(d->b->m, out);
   rank_work_free(&work);
+  rank_work_free(&d->derived);
   rank_batcher_free(batcher);
   return NULL;
 }
@@ -211,6 +223,10 @@ static int open_all(bench *b, rank_error *e)
   if (rank_log_open(&b->log, o.csv, NULL, 0, e) != 0 ||
       program_open(&b->model, b->m, o.load, e) != 0) {
     return -1;
+  }
+  if (b->m->nfits > 0 && !rank_fits_ready(rank_encoders_fits(b->model.enc))) {
+    return rank_fail(
+      e, "fit %s has learnt nothing yet: --load weights of `train'", b->m->fits[0].name);
   }
   if (o.data == NULL) {
     long rows = o.rows > 0 ? o.rows : 2 * MOST_ROWS;

@@ -46,6 +46,11 @@ cc=$(command -v clang-19 || command -v gcc)
 tail -n +2 "$dir/rows.csv" | awk -F, '{ for (i = 1; i <= 3; i++) printf "%s ", $i == "" ? "nan" : $i; print "" }' |
   "$dir/predict" "$dir/w" | cmp - <(tail -n +2 "$dir/wanted") || fail "other leaves in the library"
 
+! "$p" bench > /dev/null 2> "$dir/err" || fail "measures a forest that is not there"
+grep -q 'fit light has learnt nothing yet: --load' "$dir/err" || fail "said: $(cat "$dir/err")"
+! "$rankc" bench "$dir/imported.rank" > /dev/null 2> "$dir/err" || fail "rankc bench of a fit"
+grep -q 'bench has no data for fits' "$dir/err" || fail "said: $(cat "$dir/err")"
+
 # Beside what is learnt by gradient; x may be empty, z may not.
 "$rankc" build "$dir/both.rank" -o "$dir/b" > /dev/null
 b=$dir/b/both

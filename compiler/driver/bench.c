@@ -26,6 +26,13 @@ static int emit_level(Bench *b, BenchLevel *l)
   }
   l->graph = s->graph;
   b->name = s->graph->model;
+  if (s->graph->fits.n > 0) {
+    fprintf(stderr,
+      "rankc: error: bench has no data for fits; build the model, train it, and use "
+      "`%.*s bench --load WEIGHTS'\n",
+      STR_ARG(b->name));
+    return EXIT_INPUT;
+  }
   if (!name_is_plain(b->name)) {
     fprintf(
       stderr, "rankc: error: the model's name '%.*s' cannot be a file's name\n", STR_ARG(b->name));
