@@ -125,6 +125,15 @@ printf 'x1,x2,site,device,hour,y\n0.1,0.5,s999,d1,3,0\n0.1,0.5,nowhere,d1,3,0\n0
 "$p" predict --no-cache --batch 1 --data "$dir/n.csv" --load "$dir/one" --out "$dir/n2"
 cmp "$dir/n1" "$dir/n2" || fail "categories depend on the batch"
 [ "$(sed -n 2p "$dir/n1")" = "$(sed -n 3p "$dir/n1")" ] || fail "unknown sites differ"
+# Numbers that are missing say something: half of them are empty where the label is 1.
+sed 's/input x .*/&, missing = nan/; s/^model cats/model gaps/; s/site, hour, y/y/' "$dir/cats.rank" > "$dir/gaps.rank"
+awk -F, -v OFS=, 'BEGIN { srand(3) } NR > 1 && $6 == 1 && rand() < 0.5 { $2 = "" } 1' "$dir/d.csv" > "$dir/gd.csv"
+awk -F, -v OFS=, 'BEGIN { srand(4) } NR > 1 && $6 == 1 && rand() < 0.5 { $2 = "" } 1' "$dir/v.csv" > "$dir/gv.csv"
+"$rankc" build "$dir/gaps.rank" -o "$dir/g" > /dev/null
+"$dir/g/gaps" train --no-cache --data "$dir/gd.csv" --valid "$dir/gv.csv" --save "$dir/gaps" > /dev/null
+"$dir/g/gaps" predict --no-cache --data "$dir/gv.csv" --load "$dir/gaps" --out "$dir/p"
+paste -d, "$dir/gv.csv" "$dir/p" | awk -F, 'NR > 1 && $2 == "" { n++; sum += $7 } NR > 1 && $2 != "" { m++; rest += $7 }
+  END { exit !(n > 100 && sum / n > 0.95 && rest / m < 0.5) }' || fail "what is missing is not learnt"
 sed 's/fit.trees.trees/fit.trees.codes/; s/5000.0/1e9/' "$dir/damage.py" > "$dir/damage2.py"
 python3 "$dir/damage2.py" "$dir/one" "$dir/bad"
 ! "$p" eval --no-cache --data "$dir/v.csv" --load "$dir/bad" 2> "$dir/err" || fail "took damaged categories"
