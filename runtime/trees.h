@@ -23,10 +23,10 @@ enum {
  * multiply-add: both bodies give the same bits. */
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define TREES_AVX2 1
-#define TREES_TARGET __attribute__((target("avx2")))
+#define TREES_TARGET __attribute__((target("avx2,bmi,bmi2")))
 static inline int trees_avx2(void)
 {
-  return __builtin_cpu_supports("avx2");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
 }
 #else
 #define TREES_TARGET

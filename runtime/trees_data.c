@@ -94,17 +94,40 @@ void trees_data_free(trees_data *d)
 
 enum { PIECE = 256, LANES = 16 };
 
-/* First bound that is not below x, for LANES values at once: eight halvings over 256 bounds. */
+/* First bound that is not below x, for LANES values at once: eight halvings over 256 bounds, without
+ * branches, which no processor would guess. */
 TREES_BODY void search_body(const double *upper, const double *x, uint8_t *out)
 {
   int32_t bin[LANES] = {0};
   for (int step = 128; step > 0; step >>= 1) {
     for (int k = 0; k < LANES; k++) {
-      bin[k] += upper[bin[k] + step - 1] < x[k] ? step : 0;
+      bin[k] += step & -(int32_t)(upper[bin[k] + step - 1] < x[k]);
     }
   }
   for (int k = 0; k < LANES; k++) {
     out[k] = (uint8_t)bin[k];
+  }
+}
+
+#ifdef TREES_AVX2
+TREES_TARGET static void search_avx2(const double *upper, const double *x, long n, uint8_t *out)
+{
+  for (long i = 0; i < n; i += LANES) {
+    search_body(upper, x + i, out + i);
+  }
+}
+#endif
+
+static void search(const double *upper, const double *x, long n, uint8_t *out)
+{
+#ifdef TREES_AVX2
+  if (trees_avx2()) {
+    search_avx2(upper, x, n, out);
+    return;
+  }
+#endif
+  for (long i = 0; i < n; i += LANES) {
+    search_body(upper, x + i, out + i);
   }
 }
 
@@ -128,9 +151,7 @@ static void bin_piece(
     double v = rank_matrix_at(x, first + i, feature);
     value[i] = isnan(v) ? 0 : v;
   }
-  for (long i = 0; i < n; i += LANES) {
-    search_body(upper, value + i, out + i);
-  }
+  search(upper, value, n, out);
   for (long i = 0; nan_bin && i < n; i++) {
     if (isnan(rank_matrix_at(x, first + i, feature))) {
       out[i] = (uint8_t)(b->n - 1);

@@ -93,13 +93,18 @@ static void choose_rows(boosting *b, int round)
 {
   const rank_trees_options *o = b->o;
   uint32_t *rows = trees_grower_rows(b->grower);
-  int bagging = o->bagging_freq > 0 && o->bagging_fraction < 1;
-  uint64_t bag = bagging ? (uint64_t)(round / o->bagging_freq) : 0;
-  uint64_t key = rank_random_key(o->seed, bag, 2);
   long in = 0, out = 0;
+  if (o->bagging_freq == 0 || o->bagging_fraction >= 1) {
+#pragma omp parallel for num_threads(b->threads) schedule(static) if (b->n > 32768)
+    for (long i = 0; i < b->n; i++) {
+      rows[i] = (uint32_t)i;
+    }
+    b->bag = b->n;
+    return;
+  }
+  uint64_t key = rank_random_key(o->seed, (uint64_t)(round / o->bagging_freq), 2);
   for (long i = 0; i < b->n; i++) {
-    int taken = !bagging || rank_random_at(key, (uint64_t)i, 0) < o->bagging_fraction;
-    if (taken) {
+    if (rank_random_at(key, (uint64_t)i, 0) < o->bagging_fraction) {
       rows[in++] = (uint32_t)i;
     } else {
       b->out[out++] = (uint32_t)i;

@@ -205,7 +205,8 @@ static int append(trees_grower *g, rank_forest *f, rank_error *e)
 int trees_grow(trees_grower *g, rank_forest *f, long n, const int64_t *gradient, double g_scale,
   double h_scale, const unsigned char *used, rank_error *e)
 {
-  int64_t sum = 0;
+  int64_t sum = 0; /* of whole numbers: the same in any order */
+#pragma omp parallel for num_threads(g->threads) schedule(static) reduction(+ : sum) if (n > 32768)
   for (long i = 0; i < n; i++) {
     sum += gradient[g->rows[i]];
   }

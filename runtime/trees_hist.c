@@ -8,8 +8,8 @@
 
 enum { PIECE = 1024 };
 
-static void add_group(int64_t *h, const uint8_t *bins, size_t stride, const uint32_t *rows, long n,
-  const int64_t *gradient)
+TREES_BODY void add_body(int64_t *h, const uint8_t *bins, size_t stride, const uint32_t *rows,
+  long n, const int64_t *gradient)
 {
   for (long i = 0; i < n; i++) {
     uint64_t w;
@@ -24,6 +24,26 @@ static void add_group(int64_t *h, const uint8_t *bins, size_t stride, const uint
     h[6 * TREES_BINS + (w >> 48 & 255)] += x;
     h[7 * TREES_BINS + (w >> 56)] += x;
   }
+}
+
+#ifdef TREES_AVX2
+TREES_TARGET static void add_avx2(int64_t *h, const uint8_t *bins, size_t stride,
+  const uint32_t *rows, long n, const int64_t *gradient)
+{
+  add_body(h, bins, stride, rows, n, gradient);
+}
+#endif
+
+static void add_group(int64_t *h, const uint8_t *bins, size_t stride, const uint32_t *rows, long n,
+  const int64_t *gradient)
+{
+#ifdef TREES_AVX2
+  if (trees_avx2()) {
+    add_avx2(h, bins, stride, rows, n, gradient);
+    return;
+  }
+#endif
+  add_body(h, bins, stride, rows, n, gradient);
 }
 
 /* The gradients of rows[0..n) in their order. */

@@ -1,6 +1,6 @@
 /* The work at each split: rows are parted, histograms made, and every column searched for the children's best
  * splits. Threads share it by pieces of rows where there are many of them, else by groups of columns; sums of
- * whole numbers make both the same. */
+ * whole numbers make both the same. What a thread counts it searches, so that all wait for each other once. */
 
 #include "trees_grower.h"
 
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { MANY_ROWS = 16384 };
+enum { MANY_ROWS = 16384, MANY_TO_PART = 8192 };
 
 /* Parts rows[0..n) into left and right, in order; returns how many go left. */
 static long part(const uint32_t *rows, long n, const uint8_t *bins, const uint8_t *goes_left,
@@ -58,7 +58,7 @@ long trees_partition(trees_grower *g, long first, long count, int column, const 
 {
   const uint8_t *bins = g->d->by_column + (size_t)column * (size_t)g->d->rows;
   uint32_t *rows = g->rows + first;
-  if (g->threads > 1 && count >= MANY_ROWS) {
+  if (g->threads > 1 && count >= MANY_TO_PART) {
     return part_many(g, rows, count, bins, goes_left);
   }
   long left = part(rows, count, bins, goes_left, rows, g->to_right);
@@ -117,16 +117,24 @@ static int worth_searching(const trees_grower *g, int leaf)
          l->weight >= 2 * g->o->min_hessian;
 }
 
-static void search_column(
-  const trees_grower *g, const trees_search *s, int leaf, int column, trees_split *found)
+/* The best split of child k by one column, into found. */
+static void search_column(const trees_grower *g, const trees_search s[2], const int leaf[2],
+  const int search[2], int k, int column)
 {
-  const int64_t *h = slot(g, leaf) + (size_t)column * TREES_BINS;
-  const trees_bins *b = g->m->bins + column;
+  if (column >= g->m->columns) {
+    return; /* the last group's rest */
+  }
+  trees_split *found = g->found + k * g->m->columns + column;
   found->gain = -1;
+  if (!search[k] || !g->used[column]) {
+    return;
+  }
+  const int64_t *h = slot(g, leaf[k]) + (size_t)column * TREES_BINS;
+  const trees_bins *b = g->m->bins + column;
   if (b->category) {
-    trees_split_category(s, h, b, column, found);
+    trees_split_category(s + k, h, b, column, found);
   } else {
-    trees_split_number(s, h, b, column, found);
+    trees_split_number(s + k, h, b, column, found);
   }
 }
 
@@ -155,19 +163,20 @@ void trees_search_leaves(trees_grower *g, int small, int large)
       slot(g, small), g->d, g->rows + g->grown[small].first, g->grown[small].count, g->gradient);
     counted = 1;
   }
+  int each =
+    g->d->groups >= g->threads; /* a group's columns are searched where they were counted */
 #pragma omp parallel num_threads(g->threads) if (g->threads > 1)
   {
 #pragma omp for schedule(dynamic, 1)
     for (int group = 0; group < g->d->groups; group++) {
       finish_group(g, small, large, group, counted);
+      for (int i = 0; i < both * TREES_GROUP && each; i++) {
+        search_column(g, s, leaf, search, i / TREES_GROUP, group * TREES_GROUP + i % TREES_GROUP);
+      }
     }
 #pragma omp for schedule(dynamic, 4)
-    for (int i = 0; i < both * columns; i++) {
-      int k = i / columns, column = i % columns;
-      g->found[i].gain = -1;
-      if (search[k] && g->used[column]) {
-        search_column(g, s + k, leaf[k], column, g->found + i);
-      }
+    for (int i = 0; i < (each ? 0 : both * columns); i++) {
+      search_column(g, s, leaf, search, i / columns, i % columns);
     }
   }
   for (int i = 0; i < both * columns; i++) { /* of equal ones the first column */
