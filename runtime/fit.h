@@ -41,9 +41,10 @@ typedef struct fit_call { /* what an op is given to learn from */
   rank_log *log;
 } fit_call;
 
-/* All rows of an input that has no ragged axis, [n][width], malloc'd; NULL on error. For ops that stream,
- * rank_batcher_new(rows.data, ...) and rank_batch_range give batches without the results of fits. */
-rank_real *fit_gather(rank_rows rows, const rank_model *m, int input, rank_error *e);
+/* Shows all rows, in order, at most FIT_PIECE at a time, without the results of fits; what is seen lasts for
+ * the call. Ends early when `see` says -1, which then has told why. */
+enum { FIT_PIECE = 4096 };
+int fit_each(rank_rows rows, int (*see)(void *arg, const rank_batch *b), void *arg, rank_error *e);
 
 typedef struct rank_fit_op {
   const char *keys[FIT_TENSORS + 1]; /* of its tensors, NULL at the end */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 4096 }; /* rows read at a time */
+enum { PIECE = FIT_PIECE };
 
 /* The op's settings, in the compiler's order. */
 enum {
@@ -103,26 +103,32 @@ static rank_real *gather_sample(const fit_call *c, const fit_columns *columns, c
   return x;
 }
 
+typedef struct adding {
+  const fit_call *c;
+  const fit_columns *columns;
+  rank_trees_rows *to;
+  int valid;
+  rank_real *room;
+  rank_error *e;
+} adding;
+
+static int add_batch(void *arg, const rank_batch *b)
+{
+  const adding *a = arg;
+  rank_matrix x =
+    fit_trees_matrix(fit_columns_rows(a->columns, b, 0, b->n, a->room), b->n, a->columns->n);
+  rank_matrix y = fit_trees_matrix(b->input[a->c->fit->label], b->n, 1);
+  return rank_trees_rows_add(a->to, a->valid, &x, &y, NULL, a->e);
+}
+
 static int add_rows(
   const fit_call *c, const fit_columns *columns, rank_trees_rows *to, int valid, rank_error *e)
 {
-  rank_rows rows = valid ? c->valid : c->train;
-  rank_batcher *b = rank_batcher_new(rows.data, PIECE);
   rank_real *room = malloc(fit_columns_room(c->m, c->fit, PIECE) + 1);
-  int failed = b == NULL || room == NULL ? rank_fail(e, "out of memory") : 0;
-  for (long at = 0; at < rows.n && !failed; at += PIECE) {
-    long n = rows.n - at < PIECE ? rows.n - at : PIECE;
-    const rank_batch *batch = rank_batch_range(b, rows.first + at, n);
-    if (batch == NULL) {
-      failed = rank_fail(e, "out of memory");
-      break;
-    }
-    rank_matrix x = fit_trees_matrix(fit_columns_rows(columns, batch, 0, n, room), n, columns->n);
-    rank_matrix y = fit_trees_matrix(batch->input[c->fit->label], n, 1);
-    failed = rank_trees_rows_add(to, valid, &x, &y, NULL, e);
-  }
+  adding a = {c, columns, to, valid, room, e};
+  int failed = room == NULL ? rank_fail(e, "out of memory")
+                            : fit_each(valid ? c->valid : c->train, add_batch, &a, e);
   free(room);
-  rank_batcher_free(b);
   return failed;
 }
 

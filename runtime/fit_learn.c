@@ -2,32 +2,19 @@
 
 #include "fit.h"
 
-#include <stdlib.h>
-#include <string.h>
+enum { PIECE = FIT_PIECE };
 
-enum { PIECE = 4096 };
-
-rank_real *fit_gather(rank_rows rows, const rank_model *m, int input, rank_error *e)
+int fit_each(rank_rows rows, int (*see)(void *arg, const rank_batch *b), void *arg, rank_error *e)
 {
-  size_t width = (size_t)m->inputs[input].width;
-  rank_real *all = malloc(((size_t)rows.n * width + 1) * sizeof *all);
   rank_batcher *batcher = rank_batcher_new(rows.data, PIECE);
-  int failed = all == NULL || batcher == NULL;
+  int failed = batcher == NULL ? rank_fail(e, "out of memory") : 0;
   for (long at = 0; at < rows.n && !failed; at += PIECE) {
     long n = rows.n - at < PIECE ? rows.n - at : PIECE;
     const rank_batch *b = rank_batch_range(batcher, rows.first + at, n);
-    failed = b == NULL;
-    if (!failed) {
-      memcpy(all + (size_t)at * width, b->input[input], (size_t)n * width * sizeof *all);
-    }
+    failed = b == NULL ? rank_fail(e, "out of memory: %ld rows", n) : see(arg, b);
   }
   rank_batcher_free(batcher);
-  if (failed) {
-    free(all);
-    rank_fail(e, "out of memory: input %s of %ld rows", m->inputs[input].name, rows.n);
-    return NULL;
-  }
-  return all;
+  return failed;
 }
 
 int rank_fits_learn(

@@ -4,42 +4,62 @@
 #include "fit.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #ifndef RANK_SERVING
-/* Column by column in two passes: the mean, then squares about it. */
+typedef struct moments {
+  int input;
+  long width;
+  double *mean, *sd;
+} moments;
+
+static int add_values(void *arg, const rank_batch *b)
+{
+  const moments *s = arg;
+  const rank_real *x = b->input[s->input];
+  for (long i = 0; i < b->n; i++) {
+    for (long k = 0; k < s->width; k++) {
+      s->mean[k] += (double)x[i * s->width + k];
+    }
+  }
+  return 0;
+}
+
+static int add_squares(void *arg, const rank_batch *b)
+{
+  const moments *s = arg;
+  const rank_real *x = b->input[s->input];
+  for (long i = 0; i < b->n; i++) {
+    for (long k = 0; k < s->width; k++) {
+      double off = (double)x[i * s->width + k] - s->mean[k];
+      s->sd[k] += off * off;
+    }
+  }
+  return 0;
+}
+
+/* Two passes: the mean, then squares about it. */
 static int learn(const fit_call *c, fit_state *s, rank_error *e)
 {
-  int input = c->fit->sources[0];
-  long width = c->m->inputs[input].width;
-  rank_real *x = fit_gather(c->train, c->m, input, e);
-  double *mean = x != NULL ? fit_add(s, "mean", 1, width) : NULL;
-  double *sd = mean != NULL ? fit_add(s, "sd", 1, width) : NULL;
-  if (sd == NULL) {
-    free(x);
-    return x != NULL ? rank_fail(e, "out of memory") : -1;
+  moments to = {.input = c->fit->sources[0], .width = c->m->inputs[c->fit->sources[0]].width};
+  to.mean = fit_add(s, "mean", 1, to.width);
+  to.sd = to.mean != NULL ? fit_add(s, "sd", 1, to.width) : NULL;
+  if (to.sd == NULL) {
+    return rank_fail(e, "out of memory");
   }
-  double n = (double)c->train.n;
-  for (long i = 0; i < c->train.n; i++) {
-    for (long k = 0; k < width; k++) {
-      mean[k] += (double)x[i * width + k];
-    }
+  if (fit_each(c->train, add_values, &to, e) != 0) {
+    return -1;
   }
-  for (long k = 0; k < width; k++) {
-    mean[k] /= n;
+  for (long k = 0; k < to.width; k++) {
+    to.mean[k] /= (double)c->train.n;
   }
-  for (long i = 0; i < c->train.n; i++) {
-    for (long k = 0; k < width; k++) {
-      double off = (double)x[i * width + k] - mean[k];
-      sd[k] += off * off;
-    }
+  if (fit_each(c->train, add_squares, &to, e) != 0) {
+    return -1;
   }
-  for (long k = 0; k < width; k++) {
-    double least = 1e-12 * fabs(mean[k]); /* what is left of a constant column by rounding */
-    sd[k] = sqrt(sd[k] / n);
-    sd[k] = sd[k] > least ? sd[k] : 1;
+  for (long k = 0; k < to.width; k++) {
+    double least = 1e-12 * fabs(to.mean[k]); /* what is left of a constant column by rounding */
+    to.sd[k] = sqrt(to.sd[k] / (double)c->train.n);
+    to.sd[k] = to.sd[k] > least ? to.sd[k] : 1;
   }
-  free(x);
   return 0;
 }
 

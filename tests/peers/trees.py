@@ -63,6 +63,17 @@ def same_losses(rows):
     return b, f, X, y, Xt, yt
 
 
+def learns_as(name, X, y, cat):
+    """On the second half of the rows, after learning from the first."""
+    n = len(X) // 2
+    p = dict(objective="binary", verbosity=-1, num_threads=1)
+    b = lgb.train(p, lgb.Dataset(X[:n], label=y[:n], categorical_feature=cat), 60)
+    f = T.fit(X[:n], y[:n], rounds=60, threads=1, categorical=cat)
+    p, q = b.predict(X[n:]), 1 / (1 + np.exp(-f.run(X[n:])))
+    check("learns as lightgbm: " + name, log_loss(y[n:], q) < 1.01 * log_loss(y[n:], p),
+          "lightgbm %.5f, here %.5f" % (log_loss(y[n:], p), log_loss(y[n:], q)))
+
+
 def imported(name, X, y, rounds=40, **options):
     with tempfile.TemporaryDirectory() as d:
         path, again = os.path.join(d, "m.txt"), os.path.join(d, "again.txt")
@@ -113,6 +124,8 @@ def main():
     Xc = np.column_stack([rng.integers(0, 40, 6000), rng.integers(0, 4, 6000), X[:6000, :10]]).astype(float)
     Xc[rng.random(6000) < 0.1, 0] = np.nan
     yc = ((Xc[:, 0] % 7 < 3) ^ (X[:6000, 0] > 0)).astype(float)
+    learns_as("missing", Xm, y[:6000], [])
+    learns_as("categories", Xc, yc, [0, 1])
     imported("numbers", X[:6000], y[:6000])
     imported("missing", Xm, y[:6000], num_leaves=255, min_data_in_leaf=2)
     imported("zeros missing", np.nan_to_num(Xm), y[:6000], zero_as_missing=True)
