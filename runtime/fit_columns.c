@@ -235,6 +235,27 @@ const rank_real *fit_columns_rows(
   return room;
 }
 
+/* What the data calls a column, or NULL. */
+static const char *column_of(const rank_input *in, long at)
+{
+  int named = in->encoding.source == RANK_FROM_NAMES && in->encoding.ncolumns == in->width;
+  return in->width == 1 ? in->name : named ? in->encoding.columns[at] : NULL;
+}
+
+/* Whether another of the fit's inputs has a column of that name. */
+static int ambiguous(const rank_model *m, const rank_fit *fit, int source, const char *name)
+{
+  int found = 0;
+  for (int i = 0; i < fit->nsources; i++) {
+    const rank_input *in = &m->inputs[fit->sources[i]];
+    for (long k = 0; i != source && k < in->width; k++) {
+      const char *other = column_of(in, k);
+      found |= other != NULL && strcmp(other, name) == 0;
+    }
+  }
+  return found;
+}
+
 void fit_columns_name(const rank_model *m, const rank_fit *fit, int column, char *out, size_t room)
 {
   int i = 0;
@@ -243,11 +264,12 @@ void fit_columns_name(const rank_model *m, const rank_fit *fit, int column, char
     at -= m->inputs[fit->sources[i++]].width;
   }
   const rank_input *in = &m->inputs[fit->sources[i]];
-  if (in->width == 1) {
-    snprintf(out, room, "%s", in->name);
-  } else if (in->encoding.source == RANK_FROM_NAMES && in->encoding.ncolumns == in->width) {
-    snprintf(out, room, "%s.%s", in->name, in->encoding.columns[at]);
-  } else {
+  const char *name = column_of(in, at);
+  if (name == NULL) {
     snprintf(out, room, "%s.%ld", in->name, at);
+  } else if (in->width > 1 && ambiguous(m, fit, i, name)) {
+    snprintf(out, room, "%s.%s", in->name, name);
+  } else {
+    snprintf(out, room, "%s", name);
   }
 }

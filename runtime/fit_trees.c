@@ -143,19 +143,21 @@ static int check_sizes(const rank_fit *fit, const fit_state *s, rank_error *e)
                   fit->settings[FIT_TREES_LEAVES], fit->settings[FIT_TREES_MOST]);
 }
 
-/* Columns' names, where LightGBM could have them too. */
-static int name_features(rank_forest *f, const rank_input *in)
+/* Columns' names; where LightGBM could not have them, with a low line for each blank. */
+static int name_features(rank_forest *f, const rank_model *m, const rank_fit *fit)
 {
-  const rank_encoding *c = &in->encoding;
-  for (int i = 0; c->source == RANK_FROM_NAMES && c->ncolumns == f->features && i < f->features;
-       i++) {
-    if (c->columns[i][0] != '\0' && strpbrk(c->columns[i], " \t\r\n") == NULL) {
-      free(f->names[i]);
-      f->names[i] = strdup(c->columns[i]);
-      if (f->names[i] == NULL) {
-        return -1;
-      }
+  char name[200];
+  for (int i = 0; i < f->features; i++) {
+    fit_columns_name(m, fit, i, name, sizeof name);
+    for (char *c = name; (c = strpbrk(c, " \t\r\n")) != NULL;) {
+      *c = '_';
     }
+    char *copy = name[0] != '\0' ? strdup(name) : strdup("_");
+    if (copy == NULL) {
+      return -1;
+    }
+    free(f->names[i]);
+    f->names[i] = copy;
   }
   return 0;
 }
@@ -196,7 +198,7 @@ int fit_trees_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank
                                                           : fit_columns_load(&x->columns, s, e);
   x->forest = failed ? NULL : rank_forest_new(x->columns.n, e);
   failed = x->forest == NULL || load_forest(x->forest, s, e) != 0;
-  if (!failed && name_features(x->forest, &m->inputs[fit->sources[0]]) != 0) {
+  if (!failed && name_features(x->forest, m, fit) != 0) {
     failed = rank_fail(e, "out of memory");
   }
   x->scorer = failed ? NULL : rank_scorer_new(x->forest, sizeof(rank_real) == 8, e);
@@ -317,9 +319,56 @@ void fit_trees_info(
 }
 
 #ifndef RANK_SERVING
+
+enum { MOST_ID = 1 << 24 }; /* bits of a set of categories */
+
+/* The set of a split by numbers of categories, as a set of ids. */
+static int set_of_ids(
+  rank_forest *to, rank_node *n, const uint32_t *set, const fit_codes *codes, rank_error *e)
+{
+  int32_t most = 0;
+  for (int i = 0; i < codes->n; i++) {
+    most = codes->id[i] > most ? codes->id[i] : most;
+  }
+  if (most >= MOST_ID) {
+    return rank_fail(e, "category %d is too large for LightGBM, %d is not", most, MOST_ID - 1);
+  }
+  uint32_t *ids = calloc((size_t)most / 32 + 1, sizeof *ids), nset = n->nwords;
+  for (uint32_t i = 0; ids != NULL && i < (uint32_t)codes->n && i / 32 < nset; i++) {
+    if (set[i / 32] >> i % 32 & 1) {
+      ids[codes->id[i] / 32] |= 1u << codes->id[i] % 32;
+    }
+  }
+  n->nwords = (uint32_t)most / 32 + 1;
+  int failed = ids != NULL ? rank_forest_words(to, ids, n->nwords, &n->word, e)
+                           : rank_fail(e, "out of memory");
+  free(ids);
+  return failed;
+}
+
 int fit_trees_write_lightgbm(const fit_state *s, FILE *out, rank_error *e)
 {
   const made *x = s->made;
-  return rank_forest_write_lightgbm(x->forest, out, e);
+  const rank_forest *f = x->forest;
+  rank_forest ids = *f; /* its trees, with sets of ids */
+  ids.words = NULL;
+  ids.nwords = ids.room[3] = 0;
+  ids.nodes = malloc(((size_t)f->nnodes + 1) * sizeof *ids.nodes);
+  int failed = ids.nodes == NULL ? rank_fail(e, "out of memory") : 0;
+  for (long i = 0; i < f->nnodes && !failed; i++) {
+    rank_node *n = &ids.nodes[i];
+    *n = f->nodes[i];
+    const uint32_t *set = f->words + n->word;
+    if (n->decision & RANK_SPLIT_CATEGORY) {
+      const fit_codes *codes = &x->columns.codes[n->feature];
+      failed = codes->n > 0 ? set_of_ids(&ids, n, set, codes, e)
+                            : rank_forest_words(&ids, set, n->nwords, &n->word, e);
+    }
+  }
+  failed = failed || rank_forest_write_lightgbm(&ids, out, e) != 0;
+  free(ids.nodes);
+  free(ids.words);
+  return failed ? -1 : 0;
 }
+
 #endif
