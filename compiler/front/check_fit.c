@@ -381,7 +381,7 @@ static Loc first_use(const Graph *g, const Node *x)
 /* Arithmetic with NaN gives NaN, silently; only fits are told what is missing. */
 static void check_missing(Checker *c)
 {
-  for (int i = 0; i < c->ninputs; i++) {
+  for (int i = 0; i < c->ninputs && i < c->g->inputs.n; i++) { /* room is ahead */
     const Input *in = &c->g->inputs.data[i];
     if (in->encoding.nan && c->inputs[i]) {
       fail(c, first_use(c->g, c->inputs[i]),
