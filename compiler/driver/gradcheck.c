@@ -100,7 +100,6 @@ static int compare(Options *o, const Graph *plain, const Graph *derived)
 int command_gradcheck(Options *o)
 {
   Session s = {0};
-  o->rewrite = true;
   int code = session_start(&s, o);
   const Graph *plain = s.graph;
   for (int i = 0; i < npasses && code == EXIT_FINE; i++) {

@@ -36,7 +36,7 @@ static const Subcommand commands[] = {
     "The reference for `NAME step`, on the same files. With --max-rewrites=0 what is evaluated is "
     "the "
     "model as written and its gradients as they were taken."},
-  {"gradcheck", "mg", command_gradcheck, "Compare gradients with finite differences of the loss",
+  {"gradcheck", "mwg", command_gradcheck, "Compare gradients with finite differences of the loss",
     "In double precision, on random parameters and a random batch; the exit code is 1 when an "
     "error is "
     "above the tolerance. Give large lists a smaller maximum with --dim."},

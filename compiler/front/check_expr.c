@@ -109,9 +109,29 @@ static bool owns_lists(Checker *c, Type t, Loc loc)
 }
 
 /* Whether a value of this type may be: not too large, and its lists have lengths. */
+/* Pairs of samples are as far as it goes: what sees two others is as much work as the batch cubed. */
+static bool sees_one_other(Checker *c, Type t, Loc loc)
+{
+  int other = -1;
+  for (int i = 0; i < t.n; i++) {
+    int axis = t.axis[i];
+    if (axis == AXIS_B || c->g->axes.data[axis].kind != AXIS_BATCH) {
+      continue;
+    }
+    if (other >= 0) {
+      fail(c, loc,
+        "a value of %.*s and %.*s, two samples besides its own; one can be seen at a time",
+        STR_ARG(c->g->axes.data[other].name), STR_ARG(c->g->axes.data[axis].name));
+      return false;
+    }
+    other = axis;
+  }
+  return true;
+}
+
 bool fits(Checker *c, Type t, Loc loc)
 {
-  if (!owns_lists(c, t, loc)) {
+  if (!owns_lists(c, t, loc) || !sees_one_other(c, t, loc)) {
     return false;
   }
   double numbers = 1;

@@ -68,9 +68,6 @@ static Value check_random(Checker *c, const Expr *e, int n, const short *axes)
     }
     t.axis[t.n++] = axes[i];
   }
-  if (others > 1 && !type_has(t, AXIS_B)) {
-    return fail(c, e->loc, "random numbers for pairs of other samples; one of a pair must be B");
-  }
   if (lists && others > 0) {
     return fail(c, e->loc, "a random list is one sample's; other samples do not see it");
   }

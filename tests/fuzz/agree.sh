@@ -114,13 +114,24 @@ limit_of() { # batch size
     END { print (x > least ? x : least) }' "$work/moved"
 }
 
+# What overflows as it is written may be finite when simplified: where infinity is wanted, the interpreter
+# is asked what the same rewrites make of it.
+agrees_simplified() { # batch size, key, variant
+  grep -q "differs by -*nan" "$work/said" || return 1
+  local rewrite=
+  [[ $3 == *--fuse=off* || $3 == *--no-rewrite* ]] && rewrite=--no-rewrite
+  "$tools/rankc" interpret "$model" $rewrite --load "$work/params$1.st" --batch "$work/batch$1.st" \
+    --steps 3 --out "$work/simple.st" &&
+    "$tools/compare_tensors" "$work/simple.st" "$work/$2.$1.1.st" "$limit" >"$work/said" 2>&1
+}
+
 if [ -e "$work/pairs" ] && ! xargs "$tools/compare_tensors" <"$work/pairs" >"$work/compared" 2>&1; then
   for n in $sizes; do # which of them it is, one at a time
     limit=$(limit_of $n)
     for key_variant in "${keys[@]}"; do
       key=${key_variant%%:*} variant=${key_variant#*:}
       "$tools/compare_tensors" "$work/wanted$n.st" "$work/$key.$n.1.st" "$limit" >"$work/said" 2>&1 ||
-        wrong differ "$variant, batch of $n"
+        agrees_simplified $n $key "$variant" || wrong differ "$variant, batch of $n"
     done
   done
 fi

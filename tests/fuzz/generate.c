@@ -28,7 +28,8 @@ typedef struct Fuzz {
   VEC(int) uses;    /* of each in the pool */
   Buf text;         /* declarations before the first value */
   int plain[MOST_DIMS], nplain, ragged[3], nragged;
-  int made; /* axes made for results so far */
+  int made;      /* axes made for results so far */
+  int looked_at; /* nodes of g that sees_two_others() knows */
 } Fuzz;
 
 /* ---- randomness */
@@ -181,9 +182,24 @@ static bool lists_of_others(const Graph *g, Type t)
   return lists && others && !type_has(t, AXIS_B);
 }
 
+/* Two samples besides its own, in anything that was made since the last time: refused too. */
+static bool sees_two_others(Fuzz *f)
+{
+  bool found = false;
+  for (; f->looked_at < f->g->nodes.n; f->looked_at++) {
+    Type t = f->g->nodes.data[f->looked_at]->type;
+    int others = 0;
+    for (int i = 0; i < t.n; i++) {
+      others += t.axis[i] != AXIS_B && f->g->axes.data[t.axis[i]].kind == AXIS_BATCH;
+    }
+    found |= others > 1;
+  }
+  return found;
+}
+
 static bool add(Fuzz *f, Node *n)
 {
-  if (!n || lists_of_others(f->g, n->type) || n->type.kind != KIND_REAL ||
+  if (!n || sees_two_others(f) || lists_of_others(f->g, n->type) || n->type.kind != KIND_REAL ||
       elements(f->g, n->type) > MOST_ELEMENTS) {
     return false;
   }

