@@ -1,8 +1,7 @@
 /* library.c: opening, predicting and training for a model's library; see rank_library.h.
  *
- * Tables are read where they lie in the weights file, which is mapped: the processes of a machine share
- * one copy, and opening costs no more than checking it. What cannot be used in place (another number
- * format, no room for a vector load past its end) and the dense parameters are copied. */
+ * One idea: what a call needs was made when the weights were opened; a call checks its batch, which nothing
+ * later does, and hands it on. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -14,9 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static rank_status say(rank_status status, const rank_error *e, char *message, size_t size)
 {
@@ -24,105 +20,6 @@ static rank_status say(rank_status status, const rank_error *e, char *message, s
     snprintf(message, size, "%s", status == RANK_OK ? "" : e->text);
   }
   return status;
-}
-
-static void *aligned_memory(size_t bytes)
-{
-  return aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN);
-}
-
-/* --- weights to predict with --- */
-
-static int is_mapped(const rank_opened *o, const void *p)
-{
-  const char *at = p;
-  return o->map != NULL && at >= o->map && at < o->map + o->map_bytes;
-}
-
-static void map_file(rank_opened *o, const st_file *f)
-{
-  struct stat info;
-  if (fstat(f->fd, &info) == 0 && info.st_size > 0) {
-    void *p = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, f->fd, 0);
-    if (p != MAP_FAILED) {
-      o->map = p;
-      o->map_bytes = (size_t)info.st_size;
-    }
-  }
-}
-
-/* Past the file's end the last page holds zeros; past that page there is nothing. */
-static int fits_in_place(const rank_opened *o, const st_tensor *t)
-{
-  size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  size_t readable = (o->map_bytes + page - 1) / page * page;
-  return o->map != NULL && t->dtype == ST_REAL && t->at % sizeof(rank_real) == 0 &&
-         t->at + t->bytes <= o->map_bytes && t->at + t->bytes + SLACK <= readable;
-}
-
-static int open_param(rank_opened *o, const rank_weights *w, int p, rank_error *e)
-{
-  const rank_model *m = o->library->model;
-  const st_tensor *t = rank_weights_find(w, m, p, o->state.rows[p], e);
-  if (t == NULL) {
-    return -1;
-  }
-  if (m->params[p].table && fits_in_place(o, t)) {
-    o->state.param[p] = (rank_real *)(void *)(o->map + t->at);
-    return st_verify(&w->file, t, o->state.param[p], e);
-  }
-  size_t bytes = rank_param_count(m, &o->state, p) * sizeof(rank_real);
-  char *own = aligned_memory(bytes + SLACK);
-  if (own == NULL) {
-    return rank_fail(e, "out of memory: parameter %s", m->params[p].name);
-  }
-  memset(own + bytes, 0, SLACK);
-  o->state.param[p] = (rank_real *)(void *)own;
-  return st_read_reals(&w->file, t, o->state.param[p], e);
-}
-
-static int prepare_one(const rank_state *s, size_t (*fill)(const rank_state *s, void *prepared),
-  void **prepared, rank_error *e)
-{
-  size_t bytes = fill(s, NULL);
-  *prepared = bytes > 0 ? aligned_memory(bytes) : NULL;
-  if (*prepared == NULL) {
-    return bytes > 0 ? rank_fail(e, "out of memory: %zu bytes of packed weights", bytes) : 0;
-  }
-  memset(*prepared, 0, bytes); /* rows of packed weights are padded */
-  fill(s, *prepared);
-  return 0;
-}
-
-/* The parts of a split program each have their own. */
-static int prepare(rank_opened *o, rank_error *e)
-{
-  const rank_split *split = o->library->split;
-  if (split != NULL &&
-      (prepare_one(&o->state, split->request.prepare, &o->request_prepared, e) != 0 ||
-        prepare_one(&o->state, split->rank.prepare, &o->rank_prepared, e) != 0)) {
-    return -1;
-  }
-  return prepare_one(&o->state, o->library->model->prepare, &o->state.prepared, e);
-}
-
-static int open_weights(rank_opened *o, const rank_weights *w, rank_error *e)
-{
-  const rank_model *m = o->library->model;
-  const rank_split *split = o->library->split;
-  size_t values = split != NULL ? (size_t)split->nvalues : 0; /* those of a request: NULL here */
-  o->state.param = calloc((size_t)m->nparams + values + 1, sizeof *o->state.param);
-  o->state.rows = calloc((size_t)m->nparams + 1, sizeof *o->state.rows);
-  if (o->state.param == NULL || o->state.rows == NULL) {
-    return rank_fail(e, "out of memory");
-  }
-  map_file(o, &w->file);
-  int failed = rank_state_rows(m, NULL, o->state.rows, e) != 0 ||
-               rank_weights_rows(w, m, o->state.rows, e) != 0;
-  for (int p = 0; p < m->nparams && !failed; p++) {
-    failed = open_param(o, w, p, e);
-  }
-  return failed || prepare(o, e) != 0 ? -1 : 0;
 }
 
 /* --- weights to train --- */
@@ -193,8 +90,8 @@ static int fill(rank_opened *o, const char *weights, uint64_t seed, rank_error *
   if (rank_weights_open(&w, o->library->model, weights, e) != 0) {
     return -1;
   }
-  int failed =
-    o->training ? open_training(o, &w, seed, e) : open_fits(o, &w, e) || open_weights(o, &w, e);
+  int failed = o->training ? open_training(o, &w, seed, e)
+                           : open_fits(o, &w, e) || library_open_weights(o, &w, e);
   rank_weights_close(&w);
   return failed;
 }
@@ -244,16 +141,7 @@ void rank_library_close(rank_opened *o)
   if (o->training) {
     rank_state_free(&o->state, m);
   } else {
-    for (int p = 0; p < m->nparams && o->state.param != NULL; p++) {
-      if (!is_mapped(o, o->state.param[p])) {
-        free(o->state.param[p]);
-      }
-    }
-    free(o->state.param);
-    free(o->state.rows);
-  }
-  if (o->map != NULL) {
-    munmap(o->map, o->map_bytes);
+    library_close_weights(o);
   }
   rank_encoders_free(o->enc);
   free(o);

@@ -18,6 +18,11 @@ struct rank_opened {
   void *request_prepared, *rank_prepared; /* as state.prepared, for the parts of a split program */
 };
 
+/* library_weights.c. The first leaves what it made to the second when it fails. */
+struct rank_weights;
+int library_open_weights(rank_opened *o, const struct rank_weights *w, rank_error *e);
+void library_close_weights(rank_opened *o);
+
 typedef enum part { WHOLE, REQUEST, CANDIDATES } part; /* whose inputs a batch has */
 
 rank_status library_check(const rank_opened *o, const rank_batch *b, int use, part of);

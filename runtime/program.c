@@ -32,6 +32,8 @@ static const command_row commands[] = {
     "an output's vectors of a catalogue, as a file to search in"},
   {"search", PROGRAM_SEARCH, program_search, "the nearest items in an index, by inner product"},
   {"export", PROGRAM_EXPORT, program_export, "a fitted forest, as a LightGBM model"},
+  {"quantize", PROGRAM_QUANTIZE, program_quantize,
+    "weights to serve from, their tables in fewer bits"},
   {"bench", PROGRAM_BENCH, program_bench, "how long predictions take on this machine"}};
 
 static const size_t ncommands = sizeof commands / sizeof *commands;

@@ -17,12 +17,13 @@ typedef enum program_command {
   PROGRAM_INDEX = 128,
   PROGRAM_SEARCH = 256,
   PROGRAM_BENCH = 512,
-  PROGRAM_EXPORT = 1024
+  PROGRAM_EXPORT = 1024,
+  PROGRAM_QUANTIZE = 2048
 } program_command;
 
 typedef struct program_options {
   const char *data, *valid, *load, *save, *out, *log, *cache, *batch_file;
-  const char *index, *catalogue, *output, *id, *exclude, *lightgbm, *fit;
+  const char *index, *catalogue, *output, *id, *exclude, *lightgbm, *fit, *tables, *against;
   long epochs, batch, threads, rows, log_every, checkpoint; /* 0: not given */
   long k;                                                   /* 0: not given */
   long steps, patience;                                     /* -1: not given */
@@ -50,6 +51,7 @@ int program_info(const rank_model *m, const program_options *o);
 int program_synth(const rank_model *m, const program_options *o);
 int program_bench(const rank_model *m, const program_options *o);
 int program_export(const rank_model *m, const program_options *o);
+int program_quantize(const rank_model *m, const program_options *o);
 int program_index(const rank_model *m, const program_options *o);
 int program_search(const rank_model *m, const program_options *o);
 

@@ -50,26 +50,60 @@ static void session_close(session *s)
 
 /* --- eval --- */
 
-static void print_scores(const rank_scores *scores)
+static void print_score(const char *name, double value, const rank_scores *other, double before)
 {
-  char count[32];
-  printf("%s rows\nloss %.6f\n", rank_count_text((double)scores->rows, count), scores->loss);
-  for (int i = 0; i < scores->n; i++) {
-    if (isnan(scores->score[i].value)) {
-      printf("%s n/a\n", scores->score[i].name);
-    } else {
-      printf("%s %.6f\n", scores->score[i].name, scores->score[i].value);
-    }
+  if (isnan(value)) {
+    printf("%s n/a\n", name);
+  } else if (other == NULL || isnan(before)) {
+    printf("%s %.6f\n", name, value);
+  } else {
+    printf("%s %.6f, against %.6f: %+.6f\n", name, value, before, value - before);
   }
 }
 
-static void print_scores_json(const rank_scores *scores)
+/* against: NULL, or the same of other weights */
+static void print_scores(const rank_scores *scores, const rank_scores *against)
 {
-  printf("{\"rows\": %ld, \"loss\": ", scores->rows);
+  char count[32];
+  printf("%s rows\n", rank_count_text((double)scores->rows, count));
+  print_score("loss", scores->loss, against, against != NULL ? against->loss : 0);
+  for (int i = 0; i < scores->n; i++) {
+    print_score(scores->score[i].name, scores->score[i].value, against,
+      against != NULL ? against->score[i].value : 0);
+  }
+}
+
+static void print_json_of(const rank_scores *scores)
+{
+  printf("\"loss\": ");
   rank_json_number(stdout, scores->loss);
   printf(", \"metrics\": ");
   rank_json_scores(stdout, scores);
+}
+
+static void print_scores_json(const rank_scores *scores, const rank_scores *against)
+{
+  printf("{\"rows\": %ld, ", scores->rows);
+  print_json_of(scores);
+  if (against != NULL) {
+    printf(", \"against\": {");
+    print_json_of(against);
+    putchar('}');
+  }
   printf("}\n");
+}
+
+static int evaluate_with(
+  const rank_model *m, const program_options *o, rank_scores *scores, rank_error *e)
+{
+  session s = {.m = m, .o = o};
+  int failed = session_open(&s, 1, e);
+  if (!failed) {
+    rank_rows rows = {s.data, 0, rank_data_rows(s.data)};
+    failed = rank_evaluate(m, &s.model.state, rows, s.batch, (int)o->threads, NULL, scores, e);
+  }
+  session_close(&s);
+  return failed;
 }
 
 int program_eval(const rank_model *m, const program_options *o)
@@ -78,18 +112,16 @@ int program_eval(const rank_model *m, const program_options *o)
     return program_eval_places(m, o);
   }
   rank_error e = {{0}};
-  session s = {.m = m, .o = o};
-  rank_scores scores = {0};
-  int failed = session_open(&s, 1, &e);
+  rank_scores scores = {0}, before = {0};
+  program_options other = *o;
+  other.load = o->against;
+  int failed = evaluate_with(m, o, &scores, &e) ||
+               (o->against != NULL && evaluate_with(m, &other, &before, &e));
   if (!failed) {
-    rank_rows rows = {s.data, 0, rank_data_rows(s.data)};
-    failed = rank_evaluate(m, &s.model.state, rows, s.batch, (int)o->threads, NULL, &scores, &e);
-  }
-  session_close(&s);
-  if (!failed) {
-    (o->json ? print_scores_json : print_scores)(&scores);
+    (o->json ? print_scores_json : print_scores)(&scores, o->against != NULL ? &before : NULL);
   }
   rank_scores_free(&scores);
+  rank_scores_free(&before);
   return failed ? program_error(m, &e) : 0;
 }
 

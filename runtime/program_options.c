@@ -51,6 +51,8 @@ enum {
   KEY_FIT,
   KEY_FORMAT,
   KEY_APPROXIMATE,
+  KEY_TABLES,
+  KEY_AGAINST,
   KEY_ONLINE,
   KEY_FOLLOW,
   KEY_ACK,
@@ -70,7 +72,8 @@ enum {
   X = PROGRAM_INDEX,
   Q = PROGRAM_SEARCH,
   B = PROGRAM_BENCH,
-  O = PROGRAM_EXPORT
+  O = PROGRAM_EXPORT,
+  Z = PROGRAM_QUANTIZE
 };
 
 static const struct {
@@ -89,6 +92,11 @@ static const struct {
   {T | S, {"lr", KEY_LR, "X", 0, "Learning rate, before the schedule", 0}},
   {T | I, {"seed", KEY_SEED, "N", 0, "Of the first weights, the order of samples and dropout", 0}},
   {Y, {"seed", KEY_SEED, "N", 0, "Another seed, other data (default 1)", 0}},
+  {Z, {"load", KEY_LOAD, "FILE", 0, "The full weights, safetensors", 0}},
+  {Z, {"tables", KEY_TABLES, "[NAME=]KIND,...", 0,
+        "f16, bf16 or int8 (with a factor for each row), of one table or of all", 0}},
+  {E,
+    {"against", KEY_AGAINST, "FILE", 0, "Also evaluate these weights, and tell the difference", 0}},
   {T | E | P | S | X | Q, {"load", KEY_LOAD, "FILE", 0, "Weights to start from, safetensors", 0}},
   {O, {"load", KEY_LOAD, "FILE", 0, "The weights that have the forest, safetensors", 0}},
   {O, {"lightgbm", KEY_LIGHTGBM, "FILE", 0, "Where the forest goes, as LightGBM's text", 0}},
@@ -114,6 +122,7 @@ static const struct {
   {I, {"save", KEY_SAVE, "FILE", 0, "Where the weights go", 0}},
   {P | S | Y | Q, {"out", KEY_OUT, "FILE", 0, "Where the result goes", 0}},
   {X, {"out", 'o', "FILE", 0, "Where the index goes", 0}},
+  {Z, {"out", 'o', "FILE", 0, "Where the weights to serve from go", 0}},
   {Q, {"index", KEY_INDEX, "FILE", 0, "What `index' made", 0}},
   {E,
     {"catalogue", KEY_CATALOGUE, "FILE", 0,
@@ -202,7 +211,8 @@ static int parse_text(program_options *o, int key, const char *arg)
     {KEY_SAVE, &o->save}, {KEY_OUT, &o->out}, {KEY_LOG, &o->log}, {KEY_CACHE, &o->cache},
     {KEY_BATCH_FILE, &o->batch_file}, {'o', &o->out}, {KEY_INDEX, &o->index},
     {KEY_CATALOGUE, &o->catalogue}, {KEY_OUTPUT, &o->output}, {KEY_ID, &o->id},
-    {KEY_EXCLUDE, &o->exclude}, {KEY_LIGHTGBM, &o->lightgbm}, {KEY_FIT, &o->fit}};
+    {KEY_EXCLUDE, &o->exclude}, {KEY_LIGHTGBM, &o->lightgbm}, {KEY_FIT, &o->fit},
+    {KEY_TABLES, &o->tables}, {KEY_AGAINST, &o->against}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].key == key) {
       *rows[i].to = arg;
@@ -291,10 +301,13 @@ static void check_options(const parsing *p, struct argp_state *state)
   if (p->command & O) {
     require(o->lightgbm, "lightgbm FILE", state);
   }
-  if (p->command & (E | P | S | X | Q | O)) {
+  if (p->command & (E | P | S | X | Q | O | Z)) {
     require(o->load, "load FILE", state);
   }
-  if (p->command & X) {
+  if (p->command & Z) {
+    require(o->tables, "tables KIND", state);
+  }
+  if (p->command & (X | Z)) {
     require(o->out, "out FILE", state);
   }
   if (p->command & Q) {
@@ -315,6 +328,12 @@ static void check_options(const parsing *p, struct argp_state *state)
   }
   if ((p->command & E) && (o->id || o->exclude) && !o->index && !o->catalogue) {
     argp_error(state, "--%s needs --catalogue or --index", o->id ? "id" : "exclude");
+  }
+  if (o->against != NULL && (o->index != NULL || o->catalogue != NULL)) {
+    argp_error(state, "--against does not go with --catalogue or --index");
+  }
+  if (o->against != NULL && o->data != NULL && strcmp(o->data, "-") == 0) {
+    argp_error(state, "--against reads the data twice, which standard input is not");
   }
   if (o->valid != NULL && o->valid_split > 0) {
     argp_error(state, "--valid and --valid-split exclude each other");
@@ -392,6 +411,9 @@ static const char *command_doc(program_command command)
            "(median, 99 and 99.9 of 100), and rows a second at 4096. Each size runs for a second.";
   case PROGRAM_EXPORT:
     return "Writes the forest of a fit (gbdt, forest) as a model that LightGBM loads.";
+  case PROGRAM_QUANTIZE:
+    return "Writes weights to serve from, with tables of halves, of the upper halves of floats, or "
+           "of bytes. All that predicts reads them; they cannot be trained further.";
   case PROGRAM_INDEX:
     return "Writes the vectors of a catalogue's items to a file that `search' maps into memory.";
   case PROGRAM_SEARCH:

@@ -105,6 +105,8 @@ typedef struct rank_param {
   rank_init init;
   double init_a, init_b; /* normal: mean, sd; uniform: low, high; constant: a */
   unsigned char free;    /* the penalty leaves it out */
+  unsigned char
+    by_rows; /* a table that predict reads through rank_stored: of more than one number a row */
 } rank_param;
 
 typedef struct rank_output {
@@ -137,6 +139,16 @@ typedef struct rank_batch {
   const int32_t *const *offset;
 } rank_batch;
 
+typedef enum rank_kind { RANK_REALS, RANK_F16, RANK_BF16, RANK_INT8 } rank_kind;
+
+/* A table as it is served: rows of numbers, of halves, of the upper halves of floats, or of whole numbers
+ * from -127 to 127 with a factor for each row. What is read is known when weights are opened. */
+typedef struct rank_stored {
+  const void *rows;   /* [rows][width] rank_real, uint16_t, uint16_t or int8_t */
+  const float *scale; /* [rows] of RANK_INT8, else NULL */
+  rank_kind kind;
+} rank_stored;
+
 /* Parameters and optimizer state. Tables: [rows][width]. state[p][k] of a dense parameter is like param[p];
  * the states of a table's row lie side by side, so row r of state k is at state[p][k] + r * width * nstates. */
 typedef struct rank_state {
@@ -147,6 +159,8 @@ typedef struct rank_state {
   uint64_t seed; /* of the random numbers inside the model (dropout) */
   void
     *prepared; /* what predict needs of the parameters in another form; NULL: made in every call */
+  rank_stored
+    *stored; /* of each param, for predict: what is not RANK_REALS has no param[p]. NULL: all are */
 } rank_state;
 
 typedef struct rank_step {

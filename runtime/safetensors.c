@@ -6,6 +6,7 @@
 #endif
 
 #include "rank_runtime.h"
+#include "rank_stored.h"
 #include "safetensors_header.h"
 
 #include <errno.h>
@@ -186,6 +187,7 @@ static int put_element(st_dtype dtype, const char *bytes, const sink *s, int64_t
   float x;
   int64_t l;
   int32_t k;
+  uint16_t h;
   switch (dtype) {
   case ST_F64:
     memcpy(&d, bytes, sizeof d);
@@ -199,6 +201,14 @@ static int put_element(st_dtype dtype, const char *bytes, const sink *s, int64_t
   case ST_I32:
     memcpy(&k, bytes, sizeof k);
     return put_int(s, at, k);
+  case ST_F16:
+    memcpy(&h, bytes, sizeof h);
+    return put_number(s, at, (double)rank_half(h));
+  case ST_BF16:
+    memcpy(&h, bytes, sizeof h);
+    return put_number(s, at, (double)rank_float_of((uint32_t)h << 16));
+  case ST_I8:
+    return put_int(s, at, (signed char)bytes[0]);
   case ST_OTHER:
     break;
   }
@@ -207,7 +217,7 @@ static int put_element(st_dtype dtype, const char *bytes, const sink *s, int64_t
 
 size_t st_dtype_size(st_dtype d)
 {
-  return d == ST_F64 || d == ST_I64 ? 8 : 4;
+  return d == ST_F64 || d == ST_I64 ? 8 : d == ST_F16 || d == ST_BF16 ? 2 : d == ST_I8 ? 1 : 4;
 }
 
 static int check_sum(const st_file *f, const st_tensor *t, uint64_t sum, rank_error *e)
@@ -231,8 +241,8 @@ static int check_sum(const st_file *f, const st_tensor *t, uint64_t sum, rank_er
 static int read_tensor(const st_file *f, const st_tensor *t, const sink *s, rank_error *e)
 {
   if (t->dtype == ST_OTHER) {
-    return rank_fail(
-      e, "%s: tensor %s is %s, wanted F32, F64, I32 or I64", f->path, t->name, t->dtype_name);
+    return rank_fail(e, "%s: tensor %s is %s, wanted F64, F32, F16, BF16, I64, I32 or I8", f->path,
+      t->name, t->dtype_name);
   }
   XXH64_state_t *hash = XXH64_createState();
   char *chunk = malloc(CHUNK);
@@ -288,6 +298,16 @@ int st_read_rows(
   const st_file *f, const st_tensor *t, rank_real *out, long row, long stride, rank_error *e)
 {
   return read_tensor(f, t, &(sink){.reals = out, .row = row, .stride = stride}, e);
+}
+
+int st_read_bytes(const st_file *f, const st_tensor *t, void *out, rank_error *e)
+{
+  return read_straight(f, t, out, e);
+}
+
+int st_read_floats(const st_file *f, const st_tensor *t, float *out, rank_error *e)
+{
+  return read_straight(f, t, out, e);
 }
 
 int st_read_doubles(const st_file *f, const st_tensor *t, double *out, rank_error *e)

@@ -18,6 +18,9 @@ typedef enum st_dtype {
   ST_F32,
   ST_I64,
   ST_I32,
+  ST_F16,
+  ST_BF16,
+  ST_I8,
   ST_OTHER /* known to the format, of no use here; may stand in a file unread */
 } st_dtype;
 
@@ -56,7 +59,7 @@ void st_close(st_file *f);
 const st_tensor *st_find(const st_file *f, const char *name); /* NULL: not there */
 const char *st_meta(const st_file *f, const char *key);       /* NULL: not there */
 
-/* The whole tensor as numbers of the wanted kind, t->count of them; from any of the four dtypes. Whole
+/* The whole tensor as numbers of the wanted kind, t->count of them; from any dtype but ST_OTHER. Whole
  * numbers must be whole, and reals in range. */
 int st_read_reals(const st_file *f, const st_tensor *t, rank_real *out, rank_error *e);
 /* The same to rows of `row` numbers that are `stride` numbers apart. */
@@ -64,6 +67,9 @@ int st_read_rows(
   const st_file *f, const st_tensor *t, rank_real *out, long row, long stride, rank_error *e);
 /* A tensor of F64, every bit. */
 int st_read_doubles(const st_file *f, const st_tensor *t, double *out, rank_error *e);
+int st_read_floats(const st_file *f, const st_tensor *t, float *out, rank_error *e); /* of F32 */
+/* Of any dtype, as its bytes lie in the file: t->bytes of them. */
+int st_read_bytes(const st_file *f, const st_tensor *t, void *out, rank_error *e);
 int st_read_ints(const st_file *f, const st_tensor *t, int64_t *out, rank_error *e);
 
 /* Whether `bytes`, the tensor's as someone else read or mapped them, are what was written. */

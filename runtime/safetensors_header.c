@@ -142,8 +142,8 @@ static int find_dtype(const header *h, const jsmntok_t *t, st_tensor *x, uint64_
     st_dtype dtype;
     uint64_t size;
   } known[] = {{"F64", ST_F64, 8}, {"F32", ST_F32, 4}, {"I64", ST_I64, 8}, {"I32", ST_I32, 4},
-    {"F16", ST_OTHER, 2}, {"BF16", ST_OTHER, 2}, {"I16", ST_OTHER, 2}, {"U16", ST_OTHER, 2},
-    {"I8", ST_OTHER, 1}, {"U8", ST_OTHER, 1}, {"BOOL", ST_OTHER, 1}, {"U32", ST_OTHER, 4},
+    {"F16", ST_F16, 2}, {"BF16", ST_BF16, 2}, {"I16", ST_OTHER, 2}, {"U16", ST_OTHER, 2},
+    {"I8", ST_I8, 1}, {"U8", ST_OTHER, 1}, {"BOOL", ST_OTHER, 1}, {"U32", ST_OTHER, 4},
     {"U64", ST_OTHER, 8}, {"F8_E4M3", ST_OTHER, 1}, {"F8_E5M2", ST_OTHER, 1}, {"C64", ST_OTHER, 8}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     if (token_is(h, t, known[i].name)) {

@@ -18,7 +18,7 @@
 
 enum { CHUNK = 1 << 16, ALIGN_HEADER = 64 };
 
-static const char *const dtype_names[] = {"F64", "F32", "I64", "I32"};
+static const char *const dtype_names[] = {"F64", "F32", "I64", "I32", "F16", "BF16", "I8"};
 
 static uint64_t entry_bytes(const st_entry *t)
 {

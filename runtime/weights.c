@@ -11,6 +11,7 @@
 
 #include "fit.h"
 #include "rank_runtime.h"
+#include "stored.h"
 
 #include <errno.h>
 #include <math.h>
@@ -58,8 +59,11 @@ static const st_tensor *find_param(
       st_shape_text(t->shape, t->nshape, found, sizeof found), wanted);
     return NULL;
   }
-  if (t->dtype != ST_F32 && t->dtype != ST_F64) {
-    rank_fail(e, "%s: tensor %s is %s, wanted F32 or F64", w->file.path, name, t->dtype_name);
+  int rows_in_bytes = t->dtype == ST_I8 && state < 0 && m->params[p].by_rows;
+  if (t->dtype != ST_F32 && t->dtype != ST_F64 && t->dtype != ST_F16 && t->dtype != ST_BF16 &&
+      !rows_in_bytes) {
+    rank_fail(e, "%s: tensor %s is %s, wanted F32, F64, F16 or BF16%s", w->file.path, name,
+      t->dtype_name, m->params[p].by_rows && state < 0 ? ", or I8" : "");
     return NULL;
   }
   return t;
@@ -240,7 +244,11 @@ static int read_params(
 {
   for (int p = 0; p < m->nparams; p++) {
     const st_tensor *t = find_param(w, m, p, -1, best, s->rows[p], e);
-    if (t == NULL || st_read_reals(&w->file, t, s->param[p], e) != 0) {
+    if (t == NULL || (s->state != NULL && rank_stored_refuse(w, t, e) != 0)) {
+      return -1;
+    }
+    if (t->dtype == ST_I8 ? rank_stored_read(w, m, p, t, s->param[p], e)
+                          : st_read_reals(&w->file, t, s->param[p], e)) {
       return -1;
     }
   }
@@ -303,6 +311,25 @@ static void add_tensors(writer *w, const rank_state *s, int best)
       t->data = k < 0 ? s->param[p] : s->state[p][k];
       t->stride = k < 0 ? 0 : rank_state_stride(w->m, p);
       t->row = t->stride > 0 ? w->m->params[p].width : 0;
+    }
+  }
+}
+
+/* Tables in fewer bits, with the factors of their rows. */
+static void add_stored(writer *w, const rank_state *s)
+{
+  for (int p = 0; p < w->m->nparams; p++) {
+    const rank_stored *stored = &s->stored[p];
+    w->entries[p].dtype = rank_stored_dtype(stored->kind);
+    w->entries[p].data = stored->kind == RANK_REALS ? s->param[p] : stored->rows;
+    if (stored->kind == RANK_INT8) {
+      st_entry *t = &w->entries[w->n];
+      snprintf(w->names[w->n], NAME_ROOM, "%s#scale", w->m->params[p].name);
+      t->name = w->names[w->n++];
+      t->dtype = ST_F32;
+      t->nshape = 1;
+      t->shape[0] = s->rows[p];
+      t->data = stored->scale;
     }
   }
 }
@@ -388,6 +415,10 @@ int rank_weights_save_with(const char *path, const rank_model *m, const rank_sta
     rank_fail(e, "%s: out of memory", path);
   } else {
     add_tensors(w, s, 0);
+    if (s->stored != NULL) { /* to serve from: s has no optimizer's state */
+      add_stored(w, s);
+      qsort(w->entries, (size_t)w->n, sizeof *w->entries, rank_stored_order);
+    }
     if (best != NULL) {
       add_tensors(w, best, 1);
     }

@@ -51,7 +51,9 @@ static void bind_leaves(Emit *e)
     }
   }
   for (int i = 0; i < g->params.n; i++) {
-    put_line(e, "step->%.*s = s->param[%d];", STR_ARG(e->param_name[i]), i);
+    put_line(e,
+      param_stored(e, i) ? "step->%.*s = rank_stored_of(s, %d);" : "step->%.*s = s->param[%d];",
+      STR_ARG(e->param_name[i]), i);
   }
 }
 

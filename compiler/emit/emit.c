@@ -96,6 +96,9 @@ static void head(Emit *e, const char *what)
     put_line(e, "#include \"rank_profile.h\"");
   }
   put_line(e, "#include \"rank_random.h\"");
+  if (e->role == ROLE_PREDICT) {
+    put_line(e, "#include \"rank_stored.h\"");
+  }
   put_line(e, "#include \"rank_table.h\"");
   put_line(e, "#include \"rank_thread.h\"");
   if (e->role == ROLE_TRAIN) {

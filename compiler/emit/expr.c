@@ -361,31 +361,30 @@ static bool reads_row(const Env *env, const Node *n)
 static Printed print_gather(Emit *e, const Env *env, const Node *n)
 {
   const Param *table = &e->g->params.data[n->leaf];
+  Str name = e->param_name[n->leaf];
   Layout l = plan_layout(e->g, table->type, false);
   Buf b = {.arena = e->arena};
   for (int i = 0; i < table->type.n; i++) {
     put_term(e, &b, env->index[table->type.axis[i]], l.stride[i]);
   }
+  Str cell = b.n > 0 ? buf_take(&b) : S("0");
   if (reads_row(env, n)) {
-    return atom(
-      put_text(e, "%.*s[%.*s]", STR_ARG(env->table_row), STR_ARG(b.n > 0 ? buf_take(&b) : S("0"))),
-      false);
+    return atom(put_text(e, "%.*s[%.*s]", STR_ARG(env->table_row), STR_ARG(cell)), false);
   }
   Str id = element_of(e, env, n->in[0]);
   for (int i = 0; i < e->pointers.n; i++) {
     const RowPointer *p = &e->pointers.data[i];
     if (p->table == n->leaf && str_eq(p->id, id)) {
-      return atom(
-        put_text(e, "%.*s[%.*s]", STR_ARG(p->name), STR_ARG(b.n > 0 ? buf_take(&b) : S("0"))),
-        false);
+      return atom(put_text(e, "%.*s[%.*s]", STR_ARG(p->name), STR_ARG(cell)), false);
     }
+  }
+  if (param_stored(e, n->leaf)) {
+    return atom(stored_cell(e, n->leaf, id, cell), false);
   }
   Buf at = {.arena = e->arena};
   buf_str(&at, l.width == 1 ? id : put_text(e, "(long)%.*s * %ld", STR_ARG(id), l.width));
   put_term(e, &at, buf_take(&b), 1);
-  return atom(
-    put_text(e, "step->%.*s[%.*s]", STR_ARG(e->param_name[n->leaf]), STR_ARG(buf_take(&at))),
-    false);
+  return atom(put_text(e, "step->%.*s[%.*s]", STR_ARG(name), STR_ARG(buf_take(&at))), false);
 }
 
 /* Ids are compared as the whole numbers they are: as rank_real, large ones would meet. */

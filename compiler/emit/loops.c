@@ -134,7 +134,7 @@ static Str pointer_name(Emit *e, const Node *n)
   Str wanted = put_text(e, "%.*s_%.*s", STR_ARG(e->param_name[n->leaf]), STR_ARG(ids));
   Str made = wanted;
   for (int i = 1;; i++) {
-    bool used = name_taken(e, made);
+    bool used = name_taken(e, made) || name_taken(e, put_text(e, "%.*s_unpacked", STR_ARG(made)));
     for (int j = 0; j < e->pointers.n; j++) {
       used |= str_eq(e->pointers.data[j].name, made);
     }
@@ -143,6 +143,20 @@ static Str pointer_name(Emit *e, const Node *n)
     }
     made = put_text(e, "%.*s_%d", STR_ARG(wanted), i);
   }
+}
+
+/* Predictions read tables that may be stored in fewer bits, row by row (rank_stored.h). Of one number a row
+ * little would be saved, and reading them is a vector's gather. */
+bool param_stored(const Emit *e, int param)
+{
+  const Param *p = &e->g->params.data[param];
+  return e->role == ROLE_PREDICT && p->table && plan_layout(e->g, p->type, false).width > 1;
+}
+
+Str stored_cell(Emit *e, int param, Str id, Str cell)
+{
+  return put_text(e, "rank_cell(&step->%.*s, %.*s, %ld, %.*s)", STR_ARG(e->param_name[param]),
+    STR_ARG(id), plan_layout(e->g, e->g->params.data[param].type, false).width, STR_ARG(cell));
 }
 
 /* Declares a pointer to the row that gather n reads, when it is known at this place. */
@@ -158,8 +172,15 @@ static void point(Emit *e, const Env *env, const Node *n)
   Layout row = plan_layout(e->g, e->g->params.data[n->leaf].type, false);
   if (row.width > 1 && !in_scope(e, n->leaf, id)) {
     Str name = pointer_name(e, n);
-    put_line(e, "const rank_real *%.*s = step->%.*s + (long)%.*s * %ld;", STR_ARG(name),
-      STR_ARG(e->param_name[n->leaf]), STR_ARG(id), row.width);
+    Str table = e->param_name[n->leaf];
+    if (param_stored(e, n->leaf)) {
+      put_line(e, "rank_real %.*s_unpacked[%ld];", STR_ARG(name), row.width);
+      put_line(e, "const rank_real *%.*s = rank_row(&step->%.*s, %.*s, %ld, %.*s_unpacked);",
+        STR_ARG(name), STR_ARG(table), STR_ARG(id), row.width, STR_ARG(name));
+    } else {
+      put_line(e, "const rank_real *%.*s = step->%.*s + (long)%.*s * %ld;", STR_ARG(name),
+        STR_ARG(table), STR_ARG(id), row.width);
+    }
     *VEC_PUSH(e->arena, &e->pointers) = (RowPointer){n->leaf, e->indent, id, name};
   }
 }

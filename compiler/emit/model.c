@@ -112,6 +112,7 @@ static void params(Text *t)
       field(&f, ".init_b = %.17g", p->init_b);
     }
     flag(&f, "free", p->free);
+    flag(&f, "by_rows", p->table && plan_layout(g, p->type, false).width > 1);
     element(t, &f);
   }
   puts_line(t, "};\n");

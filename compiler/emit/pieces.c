@@ -63,6 +63,41 @@ static int shared_open(Emit *e, const Stmt *s, Env *env, bool inner)
   return count;
 }
 
+/* Whether the axis that pieces are joined along comes before those that they share, and these are worth
+ * vectors: each piece then has loops of its own, from the outer to the inner, and is written side by side. */
+static bool joins_outside(const Emit *e, const Stmt *s)
+{
+  const Type t = s->node->type;
+  int first = t.n > 0 && t.axis[0] == AXIS_B;
+  return first + 1 < t.n && t.axis[first] == s->node->axes[0] &&
+         axis_extent(e->g, t.axis[t.n - 1]) >= 8;
+}
+
+static void print_pieces_outside(Emit *e, const Stmt *s)
+{
+  const Node *n = s->node;
+  const short *axes = n->axes + 1;
+  short kept[MAX_AXES];
+  int nkept = kept_axes(s, n->axes[0], kept);
+  long offset = 0;
+  for (int i = 0; i < n->nin; i++) {
+    Env env = env_fresh(e, s);
+    int joined = *axes++;
+    long size = 1;
+    for (int j = 0; j < joined; j++) {
+      loop_open(e, &env, axes[j], false);
+      size *= axis_extent(e->g, axes[j]);
+    }
+    env.index[n->axes[0]] = joined_index(e, &env, joined, axes, offset);
+    loops_open(e, &env, nkept, kept, n->in[i]);
+    Str value = expr(e, &env, n->in[i]);
+    assign(e, &env, n, value);
+    loops_close(e, joined + nkept);
+    offset += size;
+    axes += joined;
+  }
+}
+
 static void print_concat(Emit *e, const Stmt *s)
 {
   const Node *n = s->node;
@@ -72,6 +107,10 @@ static void print_concat(Emit *e, const Stmt *s)
   for (int i = 0; i < n->nin; i++) {
     inner |= axes[0] > 0;
     axes += axes[0] + 1;
+  }
+  if (inner && joins_outside(e, s)) {
+    print_pieces_outside(e, s);
+    return;
   }
   int count = shared_open(e, s, &env, inner);
   long offset = 0;

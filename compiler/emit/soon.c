@@ -59,6 +59,10 @@ static void fetch(Emit *e, const Soon *s, const Node *ids, const char *index)
     }
     int param = s->gather[i]->leaf;
     long width = plan_layout(e->g, e->g->params.data[param].type, false).width;
+    if (param_stored(e, param)) {
+      put_line(e, "rank_fetch_row(&step->%.*s, soon, %ld);", STR_ARG(e->param_name[param]), width);
+      continue;
+    }
     put_line(e, "rank_fetch(step->%.*s + %.*s, %ld);", STR_ARG(e->param_name[param]),
       STR_ARG(times_text(e, S("soon"), width)), width);
   }

@@ -108,7 +108,8 @@ static void step_struct(Emit *e)
     }
   }
   for (int i = 0; i < g->params.n; i++) {
-    put_line(e, "rank_real *%.*s;", STR_ARG(e->param_name[i]));
+    put_line(
+      e, "%s%.*s;", param_stored(e, i) ? "rank_stored " : "rank_real *", STR_ARG(e->param_name[i]));
   }
   for (int i = 0; i < g->nodes.n; i++) {
     if (has_memory(e, g->nodes.data[i], PLACE_BATCH)) {

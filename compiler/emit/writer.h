@@ -106,6 +106,8 @@ int loop_axes(const Env *env, Type t, short *axes); /* those that need loops: ne
  * are declared before the last loop. */
 void loops_open(Emit *e, Env *env, int count, const short *axes, const Node *n);
 void rows_point(Emit *e, const Env *env, const Node *n); /* declares those pointers */
+bool param_stored(const Emit *e, int param);             /* it is a rank_stored, not an array */
+Str stored_cell(Emit *e, int param, Str id, Str cell);   /* a number of a row of it */
 bool has_random(const Emit *e, const Node *n);
 Env env_fresh(Emit *e, const Stmt *s);
 void declare_local(Emit *e, const Node *n); /* the array of a value within one sample's turn */

@@ -34,6 +34,7 @@
 #include "rank_gemm.h"
 #include "rank_math.h"
 #include "rank_random.h"
+#include "rank_stored.h"
 #include "rank_table.h"
 #include "rank_thread.h"
 
@@ -43,7 +44,7 @@ struct predict_step {
   long n; /* samples */
   int slots, threads;
   const int32_t *field;
-  rank_real *v;
+  rank_stored v;
   rank_real *out_0;
   rank_real *b_0;
   rank_real *e_0_query;
@@ -81,7 +82,8 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
     /* autoint.rank:27  e     = interact(interact(v[field])) */
     _Alignas(64) rank_real e_0_in[48];
     for (int f = 0; f < 3; f++) {
-      const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
+      rank_real v_field_unpacked[16];
+      const rank_real *v_field = rank_row(&step->v, field[s * 3 + f], 16, v_field_unpacked);
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
         e_0_in[f * 16 + d] = v_field[d];
@@ -451,7 +453,7 @@ static size_t predict_bind(
   const long tiles = (b->n + size - 1) / size;
   step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;
   step->field = b->input ? b->input[0] : NULL;
-  step->v = s->param[0];
+  step->v = rank_stored_of(s, 0);
   step->out_0 = s->param[1];
   step->b_0 = s->param[2];
   step->e_0_query = s->param[3];

@@ -27,6 +27,7 @@
 #include "rank_gemm.h"
 #include "rank_math.h"
 #include "rank_random.h"
+#include "rank_stored.h"
 #include "rank_table.h"
 #include "rank_thread.h"
 
@@ -56,7 +57,7 @@ struct predict_step {
   int slots, threads;
   const int32_t *field;
   const rank_real *dense;
-  rank_real *v;
+  rank_stored v;
   rank_real *x1_0_weight;
   rank_real *x1_0_bias;
   rank_real *x2_0_weight;
@@ -154,7 +155,8 @@ static void predict_tile_0(
   for (int s = 0; s < n; s++) {
     /* dcnv2.rank:15  x0    = concat(v[field], dense) */
     for (int f = 0; f < 3; f++) {
-      const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
+      rank_real v_field_unpacked[16];
+      const rank_real *v_field = rank_row(&step->v, field[s * 3 + f], 16, v_field_unpacked);
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
         x0[s * 64 + d + f * 16] = v_field[d];
@@ -262,7 +264,7 @@ static size_t predict_bind(
   step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;
   step->field = b->input ? b->input[0] : NULL;
   step->dense = b->input ? b->input[1] : NULL;
-  step->v = s->param[0];
+  step->v = rank_stored_of(s, 0);
   step->x1_0_weight = s->param[1];
   step->x1_0_bias = s->param[2];
   step->x2_0_weight = s->param[3];

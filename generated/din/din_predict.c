@@ -41,6 +41,7 @@
 #include "rank_gemm.h"
 #include "rank_math.h"
 #include "rank_random.h"
+#include "rank_stored.h"
 #include "rank_table.h"
 #include "rank_thread.h"
 
@@ -75,7 +76,7 @@ struct predict_step {
   const int32_t *L_off; /* where each sample's list starts */
   const int32_t *item;
   const int32_t *hist;
-  rank_real *ads;
+  rank_stored ads;
   rank_real *score_0_weight;
   rank_real *score_0_bias;
   rank_real *score_1_weight;
@@ -203,7 +204,8 @@ static void predict_tile_0(
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* din.rank:14  t     = ads[item] */
-    const rank_real *ads_item = step->ads + (long)item[s] * 32;
+    rank_real ads_item_unpacked[32];
+    const rank_real *ads_item = rank_row(&step->ads, item[s], 32, ads_item_unpacked);
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
       t[s * 32 + d] = ads_item[d];
@@ -222,7 +224,8 @@ static void predict_tile_0(
     const int L_len = L_off[s + 1] - L_off[s];
     /* din.rank:15  h     = ads[hist] */
     for (int l = 0; l < L_len; l++) {
-      const rank_real *ads_hist = step->ads + (long)hist[L_row + l] * 32;
+      rank_real ads_hist_unpacked[32];
+      const rank_real *ads_hist = rank_row(&step->ads, hist[L_row + l], 32, ads_hist_unpacked);
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         h[(L_row + l) * 32 + d] = ads_hist[d];
@@ -362,7 +365,7 @@ static size_t predict_bind(
   step->L_off = b->offset ? b->offset[0] : NULL;
   step->item = b->input ? b->input[0] : NULL;
   step->hist = b->input ? b->input[1] : NULL;
-  step->ads = s->param[0];
+  step->ads = rank_stored_of(s, 0);
   step->score_0_weight = s->param[1];
   step->score_0_bias = s->param[2];
   step->score_1_weight = s->param[3];

@@ -190,10 +190,15 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
   for (int s = 0; s < n; s++) {
     /* dlrm.rank:16  z      = concat[F](v[field], bottom -> V) */
     _Alignas(64) rank_real z[64];
-    for (int d = 0; d < 16; d++) {
-      for (int f = 0; f < 3; f++) {
-        z[f * 16 + d] = step->v[(long)field[s * 3 + f] * 16 + d];
+    for (int f = 0; f < 3; f++) {
+      const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
+#pragma omp simd
+      for (int d = 0; d < 16; d++) {
+        z[f * 16 + d] = v_field[d];
       }
+    }
+#pragma omp simd
+    for (int d = 0; d < 16; d++) {
       z[3 * 16 + d] = bottom[s * 16 + d];
     }
     /* dlrm.rank:17  pair   = sum[D](z * z[V -> W])[V > W -> P] */

@@ -29,6 +29,7 @@
 #include "rank_gemm.h"
 #include "rank_math.h"
 #include "rank_random.h"
+#include "rank_stored.h"
 #include "rank_table.h"
 #include "rank_thread.h"
 
@@ -58,7 +59,7 @@ struct predict_step {
   int slots, threads;
   const rank_real *dense;
   const int32_t *field;
-  rank_real *v;
+  rank_stored v;
   rank_real *bottom_0_weight;
   rank_real *bottom_0_bias;
   rank_real *bottom_1_weight;
@@ -172,10 +173,16 @@ static void predict_tile_0(
   for (int s = 0; s < n; s++) {
     /* dlrm.rank:16  z      = concat[F](v[field], bottom -> V) */
     _Alignas(64) rank_real z[64];
-    for (int d = 0; d < 16; d++) {
-      for (int f = 0; f < 3; f++) {
-        z[f * 16 + d] = step->v[(long)field[s * 3 + f] * 16 + d];
+    for (int f = 0; f < 3; f++) {
+      rank_real v_field_unpacked[16];
+      const rank_real *v_field = rank_row(&step->v, field[s * 3 + f], 16, v_field_unpacked);
+#pragma omp simd
+      for (int d = 0; d < 16; d++) {
+        z[f * 16 + d] = v_field[d];
       }
+    }
+#pragma omp simd
+    for (int d = 0; d < 16; d++) {
       z[3 * 16 + d] = bottom[s * 16 + d];
     }
     /* dlrm.rank:17  pair   = sum[D](z * z[V -> W])[V > W -> P] */
@@ -275,7 +282,7 @@ static size_t predict_bind(
   step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;
   step->dense = b->input ? b->input[1] : NULL;
   step->field = b->input ? b->input[0] : NULL;
-  step->v = s->param[0];
+  step->v = rank_stored_of(s, 0);
   step->bottom_0_weight = s->param[1];
   step->bottom_0_bias = s->param[2];
   step->bottom_1_weight = s->param[3];

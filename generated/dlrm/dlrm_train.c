@@ -306,10 +306,15 @@ static void train_tile_0(
   /* group 4: sample by sample */
   for (int s = 0; s < n; s++) {
     /* dlrm.rank:16  z      = concat[F](v[field], bottom -> V) */
-    for (int d = 0; d < 16; d++) {
-      for (int f = 0; f < 3; f++) {
-        z[s * 64 + f * 16 + d] = step->v[(long)field[s * 3 + f] * 16 + d];
+    for (int f = 0; f < 3; f++) {
+      const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
+#pragma omp simd
+      for (int d = 0; d < 16; d++) {
+        z[s * 64 + f * 16 + d] = v_field[d];
       }
+    }
+#pragma omp simd
+    for (int d = 0; d < 16; d++) {
       z[s * 64 + 3 * 16 + d] = bottom[s * 16 + d];
     }
     /* dlrm.rank:17  pair   = sum[D](z * z[V -> W])[V > W -> P] */

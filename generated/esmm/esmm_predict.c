@@ -31,6 +31,7 @@
 #include "rank_gemm.h"
 #include "rank_math.h"
 #include "rank_random.h"
+#include "rank_stored.h"
 #include "rank_table.h"
 #include "rank_thread.h"
 
@@ -59,7 +60,7 @@ struct predict_step {
   int slots, threads;
   const int32_t *cat;
   const rank_real *dense;
-  rank_real *emb;
+  rank_stored emb;
   rank_real *click_logit_0_weight;
   rank_real *click_logit_0_bias;
   rank_real *click_logit_1_weight;
@@ -151,7 +152,8 @@ static void predict_tile_0(
   for (int s = 0; s < n; s++) {
     /* esmm.rank:16  x           = concat(emb[cat], dense) */
     for (int f = 0; f < 3; f++) {
-      const rank_real *emb_cat = step->emb + (long)cat[s * 3 + f] * 8;
+      rank_real emb_cat_unpacked[8];
+      const rank_real *emb_cat = rank_row(&step->emb, cat[s * 3 + f], 8, emb_cat_unpacked);
 #pragma omp simd
       for (int d = 0; d < 8; d++) {
         x[s * 32 + d + f * 8] = emb_cat[d];
@@ -265,7 +267,7 @@ static size_t predict_bind(
   step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;
   step->cat = b->input ? b->input[0] : NULL;
   step->dense = b->input ? b->input[1] : NULL;
-  step->emb = s->param[0];
+  step->emb = rank_stored_of(s, 0);
   step->click_logit_0_weight = s->param[1];
   step->click_logit_0_bias = s->param[2];
   step->click_logit_1_weight = s->param[3];

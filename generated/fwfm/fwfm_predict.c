@@ -16,6 +16,7 @@
 #include "rank_gemm.h"
 #include "rank_math.h"
 #include "rank_random.h"
+#include "rank_stored.h"
 #include "rank_table.h"
 #include "rank_thread.h"
 
@@ -26,7 +27,7 @@ struct predict_step {
   int slots, threads;
   const int32_t *field;
   const rank_real *dense;
-  rank_real *v;
+  rank_stored v;
   rank_real *w;
   rank_real *r;
   rank_real *k_0;
@@ -52,7 +53,8 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
     /* fwfm.rank:20  e     = v[field] */
     _Alignas(64) rank_real e[48];
     for (int f = 0; f < 3; f++) {
-      const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
+      rank_real v_field_unpacked[16];
+      const rank_real *v_field = rank_row(&step->v, field[s * 3 + f], 16, v_field_unpacked);
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
         e[f * 16 + d] = v_field[d];
@@ -137,7 +139,7 @@ static size_t predict_bind(
   step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;
   step->field = b->input ? b->input[0] : NULL;
   step->dense = b->input ? b->input[1] : NULL;
-  step->v = s->param[0];
+  step->v = rank_stored_of(s, 0);
   step->w = s->param[1];
   step->r = s->param[2];
   step->k_0 = s->param[3];

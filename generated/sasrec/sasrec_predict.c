@@ -84,6 +84,7 @@
 #include "rank_gemm.h"
 #include "rank_math.h"
 #include "rank_random.h"
+#include "rank_stored.h"
 #include "rank_table.h"
 #include "rank_thread.h"
 
@@ -133,7 +134,7 @@ struct predict_step {
   const int32_t *L_off; /* where each sample's list starts */
   const int32_t *hist;
   const int32_t *item;
-  rank_real *ads;
+  rank_stored ads;
   rank_real *place;
   rank_real *s1_0_weight;
   rank_real *s1_0_bias;
@@ -326,7 +327,8 @@ static void predict_tile_0(
     const int L_len = L_off[s + 1] - L_off[s];
     /* sasrec.rank:23  s1    = block(ads[hist] + place) */
     for (int l = 0; l < L_len; l++) {
-      const rank_real *ads_hist = step->ads + (long)hist[L_row + l] * 32;
+      rank_real ads_hist_unpacked[32];
+      const rank_real *ads_hist = rank_row(&step->ads, hist[L_row + l], 32, ads_hist_unpacked);
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         s1_z_rows[(L_row + l) * 32 + d] = ads_hist[d];
@@ -744,7 +746,8 @@ static void predict_tile_0(
     }
     /* sasrec.rank:27  logit = sum[D](last * ads[item]) */
     rank_real logit = 0;
-    const rank_real *ads_item = step->ads + (long)item[s] * 32;
+    rank_real ads_item_unpacked[32];
+    const rank_real *ads_item = rank_row(&step->ads, item[s], 32, ads_item_unpacked);
 #pragma omp simd reduction(+ : logit)
     for (int d = 0; d < 32; d++) {
       logit += last[d] * ads_item[d];
@@ -797,7 +800,7 @@ static size_t predict_bind(
   step->L_off = b->offset ? b->offset[0] : NULL;
   step->hist = b->input ? b->input[1] : NULL;
   step->item = b->input ? b->input[0] : NULL;
-  step->ads = s->param[0];
+  step->ads = rank_stored_of(s, 0);
   step->place = s->param[1];
   step->s1_0_weight = s->param[2];
   step->s1_0_bias = s->param[3];

@@ -23,6 +23,7 @@
 #include "rank_gemm.h"
 #include "rank_math.h"
 #include "rank_random.h"
+#include "rank_stored.h"
 #include "rank_table.h"
 #include "rank_thread.h"
 
@@ -49,7 +50,7 @@ struct predict_step {
   const int32_t *field;
   const int32_t *cross;
   const rank_real *dense;
-  rank_real *v;
+  rank_stored v;
   rank_real *w;
   rank_real *c;
   rank_real *b_0;
@@ -126,7 +127,8 @@ static void predict_tile_0(
   for (int s = 0; s < n; s++) {
     /* wide_deep.rank:20  deep  = mlp(concat(v[field], dense), 256, 128, 64, 1; relu) */
     for (int f = 0; f < 3; f++) {
-      const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
+      rank_real v_field_unpacked[16];
+      const rank_real *v_field = rank_row(&step->v, field[s * 3 + f], 16, v_field_unpacked);
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
         deep_0_in[s * 64 + d + f * 16] = v_field[d];
@@ -214,7 +216,7 @@ static size_t predict_bind(
   step->field = b->input ? b->input[0] : NULL;
   step->cross = b->input ? b->input[1] : NULL;
   step->dense = b->input ? b->input[2] : NULL;
-  step->v = s->param[0];
+  step->v = rank_stored_of(s, 0);
   step->w = s->param[1];
   step->c = s->param[2];
   step->b_0 = s->param[3];

@@ -26,6 +26,7 @@
 #include "rank_gemm.h"
 #include "rank_math.h"
 #include "rank_random.h"
+#include "rank_stored.h"
 #include "rank_table.h"
 #include "rank_thread.h"
 
@@ -52,7 +53,7 @@ struct predict_step {
   const int32_t *L_off; /* where each sample's list starts */
   const int32_t *hist;
   const int32_t *item;
-  rank_real *items;
+  rank_stored items;
   rank_real *bias;
   rank_real *rate;
   rank_real *u_0_weight;
@@ -122,16 +123,18 @@ static void predict_tile_0(
     if (s + 1 < n) { /* what a later sample looks up */
       for (long i = L_off[s + 1] - L_off[0]; i < L_off[s + 2] - L_off[0]; i++) {
         const long soon = hist[i];
-        rank_fetch(step->items + soon * 64, 64);
+        rank_fetch_row(&step->items, soon, 64);
       }
     }
     if (s + 8 < n) { /* what a later sample looks up */
       const long soon = item[s + 8];
-      rank_fetch(step->items + soon * 64, 64);
+      rank_fetch_row(&step->items, soon, 64);
     }
     /* youtube_dnn.rank:17  h    = items[hist] */
     for (int l = 0; l < L_len; l++) {
-      const rank_real *items_hist = step->items + (long)hist[L_row + l] * 64;
+      rank_real items_hist_unpacked[64];
+      const rank_real *items_hist =
+        rank_row(&step->items, hist[L_row + l], 64, items_hist_unpacked);
 #pragma omp simd
       for (int d = 0; d < 64; d++) {
         h[(L_row + l) * 64 + d] = items_hist[d];
@@ -175,7 +178,8 @@ static void predict_tile_0(
     }
     /* youtube_dnn.rank:25  output item_vector = concat(items[item], bias[item]) */
     _Alignas(64) rank_real item_vector[80];
-    const rank_real *items_item = step->items + (long)item[s] * 64;
+    rank_real items_item_unpacked[64];
+    const rank_real *items_item = rank_row(&step->items, item[s], 64, items_item_unpacked);
 #pragma omp simd
     for (int d = 0; d < 64; d++) {
       item_vector[d] = items_item[d];
@@ -260,7 +264,7 @@ static size_t predict_bind(
   step->L_off = b->offset ? b->offset[0] : NULL;
   step->hist = b->input ? b->input[1] : NULL;
   step->item = b->input ? b->input[0] : NULL;
-  step->items = s->param[0];
+  step->items = rank_stored_of(s, 0);
   step->bias = s->param[1];
   step->rate = s->param[2];
   step->u_0_weight = s->param[3];

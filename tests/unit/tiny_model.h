@@ -135,9 +135,9 @@ static const rank_input tiny_inputs[] = {
   {"click", 0, 1, -1, 1, 0, NULL, -1,
     {.source = RANK_FROM_NAMES, .ncolumns = 1, .columns = tiny_names[3], .separator = ""}}};
 static const rank_param tiny_params[] = {
-  {"emb", 1, TINY_ITEMS, -1, 1, 1, {TINY_ITEMS}, RANK_NORMAL, 0, 0.1, 0},
-  {"w", 0, 1, -1, TINY_X, 1, {TINY_X}, RANK_UNIFORM, -0.5, 0.5, 0},
-  {"b", 0, 1, -1, 1, 0, {0}, RANK_ZEROS, 0, 0, 0}};
+  {"emb", 1, TINY_ITEMS, -1, 1, 1, {TINY_ITEMS}, RANK_NORMAL, 0, 0.1, 0, 0},
+  {"w", 0, 1, -1, TINY_X, 1, {TINY_X}, RANK_UNIFORM, -0.5, 0.5, 0, 0},
+  {"b", 0, 1, -1, 1, 0, {0}, RANK_ZEROS, 0, 0, 0, 0}};
 static const rank_output tiny_outputs[] = {
   {"ctr", 0, 1, 0, {0}, 0, NULL}, {"click", 1, 1, 0, {0}, 0, NULL}};
 static const rank_metric tiny_metrics[] = {{"auc", "auc(ctr, click)", 2, {0, 1, 0, 0}, -1, 0, NULL},
