@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What samples share takes memory by their number, not by its square: a step over a batch whose pairs
-# would fill several times 256 MB runs in less than 400 MB of address space.
+# would fill several times 256 MB, and the rows of a tile of them 80 MB, runs in 80 MB of address space.
 #   tests/memory.sh RANKC [--fuse=LEVEL]
 set -uo pipefail
 rankc=$(realpath "$1")
@@ -22,8 +22,8 @@ TEXT
   awk 'BEGIN { for (i = 0; i < 8192; i++) printf "%d,%d,%d,%d,%d\n", i % 7, i % 5, i % 3, i % 11, i % 50 }'
 ) >"$work/data.csv"
 "$rankc" build "$work/pairs.rank" -o "$work" ${2:-} || exit 1
-ulimit -v 400000
-if ! OMP_NUM_THREADS=2 "$work/pairs" train --data "$work/data.csv" --epochs 1 \
+ulimit -v 80000
+if ! MALLOC_ARENA_MAX=1 OMP_STACKSIZE=1M OMP_NUM_THREADS=2 "$work/pairs" train --data "$work/data.csv" --epochs 1 \
   --threads 2 --save "$work/weights" >"$work/log" 2>&1; then
   cat "$work/log"
   exit 1
