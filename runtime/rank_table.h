@@ -126,8 +126,10 @@ static inline void rank_lookups_deal(const rank_lookups *r, int part, int parts)
 {
   int32_t to[RANK_MOST_BUCKETS], sum = 0;
   if (r->buckets == 1) { /* all of them, as they are */
-    r->start[0] = 0;
-    r->start[1] = (int32_t)r->n;
+    if (part == 0) {
+      r->start[0] = 0;
+      r->start[1] = (int32_t)r->n;
+    }
     for (long i = r->n * part / parts; i < r->n * (part + 1) / parts; i++)
       r->dealt[i] = (rank_lookup){r->ids[i], (int32_t)i};
     return;

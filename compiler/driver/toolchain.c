@@ -59,6 +59,7 @@ void toolchain_start(Arena *a, const Options *o, Command *c)
   }
   process_add(a, c, str_format(a, "-O%d", o->optimize).s);
   process_add(a, c, str_format(a, "-march=%s", o->march).s);
+  process_add_words(a, c, RANKC_FLAGS);
   if (RANKC_SANITIZE[0] != '\0') {
     process_add(a, c, "-fsanitize=" RANKC_SANITIZE);
     process_add(a, c, "-fno-sanitize-recover=all");
