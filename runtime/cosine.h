@@ -87,7 +87,9 @@ typedef struct rank_request {
   const float *weight; /* of each, or NULL: 1; of repeats the last counts */
   long n;
   int32_t first;
-  int with_seen; /* seen items may be offered too */
+  int with_seen;          /* seen items may be offered too */
+  const int32_t *without; /* nwithout items that are not offered either */
+  long nwithout;
 } rank_request;
 
 typedef struct rank_ranked {
@@ -103,6 +105,9 @@ typedef struct rank_ranked {
 typedef struct rank_ranker rank_ranker;
 rank_ranker *rank_ranker_new(int32_t items, rank_error *e);
 void rank_ranker_free(rank_ranker *r);
+/* The same in memory of one's own, aligned to 8: so many bytes, which hold it until they are used again. */
+size_t rank_ranker_bytes(int32_t items);
+rank_ranker *rank_ranker_place(int32_t items, void *room);
 
 /* Fills `out`. Ids outside the catalogue: -1 and a message. */
 int rank_neighbors_rank(

@@ -11,62 +11,92 @@
 struct rank_ranker {
   int32_t items;
   double *sum;         /* [items], zero between requests */
-  unsigned char *mark; /* [items]: SEEN, LISTED; zero between requests */
   float *weight;       /* [items]: of seen ones */
   int32_t *place;      /* [items]: of ranked ones, while reasons are looked for */
   int32_t *seen;       /* [items]: rising, each once */
   int32_t *listed;     /* [items]: those with a sum */
+  unsigned char *mark; /* [items]: SEEN, LISTED, BARRED; zero between requests */
   int32_t nseen, nlisted;
 };
 
-enum { SEEN = 1, LISTED = 2 };
+enum { SEEN = 1, LISTED = 2, BARRED = 4 };
+
+static size_t aligned(size_t n)
+{
+  return (n + 7) / 8 * 8;
+}
+
+size_t rank_ranker_bytes(int32_t items)
+{
+  size_t n = (size_t)items + 1;
+  return aligned(sizeof(rank_ranker)) + aligned(n * sizeof(double)) +
+         4 * aligned(n * sizeof(int32_t)) + aligned(n);
+}
+
+rank_ranker *rank_ranker_place(int32_t items, void *room)
+{
+  size_t n = (size_t)items + 1;
+  char *at = room;
+  rank_ranker *r = room;
+  *r = (rank_ranker){.items = items};
+  at += aligned(sizeof *r);
+  r->sum = (double *)(void *)at;
+  at += aligned(n * sizeof *r->sum);
+  r->weight = (float *)(void *)at;
+  at += aligned(n * sizeof *r->weight);
+  int32_t **const lists[] = {&r->place, &r->seen, &r->listed};
+  for (int k = 0; k < 3; k++, at += aligned(n * sizeof(int32_t))) {
+    *lists[k] = (int32_t *)(void *)at;
+  }
+  r->mark = (unsigned char *)at;
+  memset(r->sum, 0, n * sizeof *r->sum);
+  memset(r->mark, 0, n);
+  return r;
+}
 
 rank_ranker *rank_ranker_new(int32_t items, rank_error *e)
 {
-  size_t n = (size_t)items + 1;
-  rank_ranker *r = calloc(1, sizeof *r);
-  if (r) {
-    r->items = items;
-    r->sum = calloc(n, sizeof *r->sum);
-    r->mark = calloc(n, 1);
-    r->weight = malloc(n * sizeof *r->weight);
-    r->place = malloc(n * sizeof *r->place);
-    r->seen = malloc(n * sizeof *r->seen);
-    r->listed = malloc(n * sizeof *r->listed);
-  }
-  if (!r || !r->sum || !r->mark || !r->weight || !r->place || !r->seen || !r->listed) {
+  void *room = malloc(rank_ranker_bytes(items));
+  if (!room) {
     rank_fail(e, "no memory to rank %d items", items);
-    rank_ranker_free(r);
     return NULL;
   }
-  return r;
+  return rank_ranker_place(items, room);
 }
 
 void rank_ranker_free(rank_ranker *r)
 {
-  if (r) {
-    free(r->sum);
-    free(r->mark);
-    free(r->weight);
-    free(r->place);
-    free(r->seen);
-    free(r->listed);
-    free(r);
-  }
+  free(r);
 }
 
-static int by_id(const void *a, const void *b)
+/* Rising, by merging runs to and fro between x and `other`; unlike qsort it never allocates. */
+static void sort_ids(int32_t *x, int32_t *other, int32_t n)
 {
-  int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-  return x < y ? -1 : x > y;
+  int32_t *from = x, *to = other;
+  for (int32_t run = 1; run < n; run *= 2) {
+    for (int32_t low = 0; low < n; low += 2 * run) {
+      int32_t middle = low + run < n ? low + run : n, high = middle + run < n ? middle + run : n;
+      for (int32_t a = low, b = middle, at = low; at < high; at++) {
+        int first = b >= high || (a < middle && from[a] <= from[b]);
+        to[at] = first ? from[a++] : from[b++];
+      }
+    }
+    int32_t *swap = from;
+    from = to;
+    to = swap;
+  }
+  if (from != x) {
+    memcpy(x, from, (size_t)n * sizeof *x);
+  }
 }
 
 static int begin(rank_ranker *r, const rank_request *q, rank_error *e)
 {
   r->nseen = r->nlisted = 0;
-  for (long k = 0; k < q->n; k++) {
-    if (q->seen[k] < 0 || q->seen[k] >= r->items) {
-      return rank_fail(e, "item %d, but items are from 0 to %d", q->seen[k], r->items - 1);
+  for (long k = 0; k < q->n + q->nwithout; k++) {
+    int32_t i = k < q->n ? q->seen[k] : q->without[k - q->n];
+    if (i < 0 || i >= r->items) {
+      return rank_fail(e, "item %d, but items are from 0 to %d", i, r->items - 1);
     }
   }
   for (long k = 0; k < q->n; k++) {
@@ -76,16 +106,22 @@ static int begin(rank_ranker *r, const rank_request *q, rank_error *e)
     }
     r->weight[i] = q->weight ? q->weight[k] : 1;
     if (!(r->mark[i] & SEEN)) {
-      r->mark[i] |= SEEN;
+      r->mark[i] |= q->with_seen ? SEEN : SEEN | BARRED;
       r->seen[r->nseen++] = i;
     }
   }
-  qsort(r->seen, (size_t)r->nseen, sizeof *r->seen, by_id);
+  for (long k = 0; k < q->nwithout; k++) {
+    r->mark[q->without[k]] |= BARRED;
+  }
+  sort_ids(r->seen, r->listed, r->nseen);
   return 0;
 }
 
-static void end(rank_ranker *r)
+static void end(rank_ranker *r, const rank_request *q)
 {
+  for (long k = 0; k < q->nwithout; k++) {
+    r->mark[q->without[k]] = 0;
+  }
   for (int32_t k = 0; k < r->nseen; k++) {
     r->mark[r->seen[k]] = 0;
   }
@@ -168,7 +204,7 @@ int rank_neighbors_rank(
     for (int64_t m = n->offset[i]; m < n->offset[i + 1]; m++) {
       int32_t j = n->item[m];
       if (!(r->mark[j] & LISTED)) {
-        if ((r->mark[j] & SEEN) && !q->with_seen) {
+        if (r->mark[j] & BARRED) {
           continue;
         }
         r->mark[j] |= LISTED;
@@ -186,7 +222,7 @@ int rank_neighbors_rank(
   if (out->reasons > 0) {
     explain(n, r, out);
   }
-  end(r);
+  end(r, q);
   return 0;
 }
 
@@ -233,11 +269,11 @@ int rank_popularity_rank(const int32_t *order, const int64_t *count, int32_t ite
     return -1;
   }
   for (int32_t k = 0; k < items && out->n < out->top; k++) {
-    if (q->with_seen || !(r->mark[order[k]] & SEEN)) {
+    if (!(r->mark[order[k]] & BARRED)) {
       out->item[out->n] = order[k];
       out->score[out->n++] = (float)count[order[k]];
     }
   }
-  end(r);
+  end(r, q);
   return 0;
 }

@@ -173,7 +173,7 @@ const rank_batch *rank_batch_rows(rank_batcher *b, const uint32_t *rows, long n)
   b->batch.n = n;
   if (!rank_fits_ready(b->data->fits))
     return &b->batch;
-  if (reserve(&b->derived, rank_fits_room(m, n)) ||
+  if (reserve(&b->derived, rank_fits_room(b->data->fits, n)) ||
       rank_fits_apply(b->data->fits, &b->batch, b->derived.at, &b->whole))
     return NULL;
   return &b->whole;

@@ -138,6 +138,20 @@ long rank_encoders_size(const rank_encoders *e, int input)
   return x->offset[in->nvocab];
 }
 
+const char *rank_encoders_text(
+  const rank_encoders *e, int input, int32_t id, char room[RANK_ID_TEXT], long *length)
+{
+  const encode_input *x = &e->inputs[e->inputs[input].root];
+  const rank_input *in = &e->model->inputs[e->inputs[input].root];
+  if (x->vocabs && in->nvocab == 1 && id >= 2 && id - 2 < x->vocabs[0].n) {
+    text_span s = vocab_at(&x->vocabs[0], id - 2);
+    *length = (long)s.length;
+    return s.at;
+  }
+  *length = snprintf(room, RANK_ID_TEXT, "%d", (int)id);
+  return room;
+}
+
 int encode_check(const rank_encoders *e, rank_error *error)
 {
   for (int i = 0; i < e->model->ninputs; i++) {

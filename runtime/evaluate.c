@@ -3,6 +3,7 @@
  * One idea: batches write straight into arrays over all rows, one for each output that a metric looks
  * at; only vectors for retrieval metrics, which compare every pair, are kept for a sample of the rows. */
 
+#include "lists.h"
 #include "rank_guard.h"
 #include "rank_runtime.h"
 #include "rank_random.h"
@@ -50,6 +51,7 @@ typedef struct gather {
   rank_real **room;     /* per output: [batch][width], for those only sampled */
   rank_real **out;      /* what evaluate gets */
   int32_t **groups;     /* per input: [rows] */
+  long **place;         /* per metric of a list: [rows] */
   void *scratch;
 } gather;
 
@@ -121,6 +123,10 @@ static int allocate_values(gather *g, long batch)
       g->groups[by] = array_of(g->rows, 1, sizeof(int32_t));
       failed |= g->groups[by] == NULL;
     }
+    if (g->m->metrics[i].ranked) {
+      g->place[i] = array_of(g->rows, 1, sizeof(long));
+      failed |= g->place[i] == NULL;
+    }
   }
   g->scratch = malloc(scratch_bytes(g));
   return failed || g->scratch == NULL;
@@ -137,6 +143,10 @@ static void gather_free(gather *g)
   for (int i = 0; g->groups != NULL && i < g->m->ninputs; i++) {
     free(g->groups[i]);
   }
+  for (int i = 0; g->place != NULL && i < g->m->nmetrics; i++) {
+    free(g->place[i]);
+  }
+  free(g->place);
   free(g->sample);
   free(g->full);
   free(g->sampled);
@@ -158,8 +168,9 @@ static int gather_new(gather *g, const rank_model *m, long rows, long batch, ran
   g->room = calloc(n, sizeof *g->room);
   g->out = calloc(n, sizeof *g->out);
   g->groups = calloc((size_t)m->ninputs + 1, sizeof *g->groups);
-  int failed =
-    !g->sample || !g->full || !g->sampled || !g->values || !g->room || !g->out || !g->groups;
+  g->place = calloc((size_t)m->nmetrics + 1, sizeof *g->place);
+  int failed = !g->sample || !g->full || !g->sampled || !g->values || !g->room || !g->out ||
+               !g->groups || !g->place;
   if (!failed) {
     choose_sample(g);
     mark_wanted(g);
@@ -196,6 +207,11 @@ static void keep_batch(gather *g, const rank_batch *b, long done, long *next)
   for (int i = 0; i < g->m->ninputs; i++) {
     if (g->groups[i] != NULL) {
       memcpy(g->groups[i] + done, b->input[i], (size_t)b->n * sizeof(int32_t));
+    }
+  }
+  for (int i = 0; i < g->m->nmetrics; i++) {
+    if (g->place[i] != NULL) {
+      rank_list_places(g->m, &g->m->metrics[i], b, g->place[i] + done);
     }
   }
 }
@@ -300,7 +316,9 @@ static int compute_scores(const gather *g, rank_scores *scores, rank_error *e)
   }
   for (int i = 0; i < g->m->nmetrics; i++) {
     rank_score *score = scores->score + scores->n;
-    if (rank_is_retrieval(&g->m->metrics[i])) {
+    if (g->m->metrics[i].ranked) {
+      scores->n += rank_retrieval_scores(&g->m->metrics[i], g->place[i], g->rows, score);
+    } else if (rank_is_retrieval(&g->m->metrics[i])) {
       scores->n += retrieval(g, &g->m->metrics[i], score);
     } else {
       name_scores(&g->m->metrics[i], score);
@@ -364,7 +382,7 @@ int rank_evaluate(const rank_model *m, const rank_state *s, rank_rows rows, long
   pass p = {m, s, rows, batch, threads, stop, rank_batcher_new(rows.data, batch), {0}, 0};
   int failed = p.batcher == NULL ? rank_fail(e, "out of memory: a batch of %ld rows", batch)
                                  : run_batches(&p, &g, e);
-  scores->loss = rows.n > 0 ? p.sum / (double)rows.n : (double)NAN;
+  scores->loss = rows.n > 0 && !m->no_loss ? p.sum / (double)rows.n : (double)NAN;
   if (failed == 0) {
     failed = compute_scores(&g, scores, e);
   }

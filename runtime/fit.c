@@ -11,13 +11,24 @@ enum { ALIGN = 64 };
 
 /* --- what is learnt --- */
 
+fit_tensor *fit_add_as(fit_state *s, const char *key, st_dtype type, int64_t rows, int64_t columns)
+{
+  void *data = calloc((size_t)rows + 1, (size_t)columns * (type == ST_F64 ? 8 : 4));
+  if (data == NULL) {
+    return NULL;
+  }
+  fit_tensor *t = &s->tensor[s->ntensors++];
+  *t = (fit_tensor){key, type, rows, columns, data, NULL, NULL, NULL};
+  t->at = type == ST_F64 ? data : NULL;
+  t->ints = type == ST_I32 ? data : NULL;
+  t->floats = type == ST_F32 ? data : NULL;
+  return t;
+}
+
 double *fit_add(fit_state *s, const char *key, int64_t rows, int64_t columns)
 {
-  double *at = calloc((size_t)rows + 1, (size_t)columns * sizeof *at);
-  if (at != NULL) {
-    s->tensor[s->ntensors++] = (fit_tensor){key, rows, columns, at};
-  }
-  return at;
+  const fit_tensor *t = fit_add_as(s, key, ST_F64, rows, columns);
+  return t != NULL ? t->at : NULL;
 }
 
 const fit_tensor *fit_find(const fit_state *s, const char *key)
@@ -36,7 +47,7 @@ void fit_forget(const rank_fit *fit, fit_state *s)
     fit->run->forget(s->made);
   }
   for (int i = 0; i < s->ntensors; i++) {
-    free(s->tensor[i].at);
+    free(s->tensor[i].data);
   }
   *s = (fit_state){0};
 }
@@ -105,21 +116,31 @@ static size_t pointer_bytes(const rank_model *m)
          aligned(((size_t)m->ndims + 1) * sizeof(void *));
 }
 
+/* What a fit computes with: its own, or another's. */
+static const fit_state *state_of(const rank_fits *f, int i)
+{
+  return &f->state[f->m->fits[i].uses ? f->m->fits[i].of : i];
+}
+
 /* Ops work one after another in the same room, behind the results. */
-static size_t working_bytes(const rank_model *m)
+static size_t working_bytes(const rank_fits *f)
 {
   size_t most = 0;
-  for (int i = 0; i < m->nfits; i++) {
-    const rank_fit *fit = &m->fits[i];
-    size_t bytes = fit->run->room != NULL ? aligned(fit->run->room(m, fit)) : 0;
+  for (int i = 0; i < f->m->nfits; i++) {
+    const rank_fit *fit = &f->m->fits[i];
+    size_t bytes = fit->run->room != NULL ? aligned(fit->run->room(f->m, fit, state_of(f, i))) : 0;
     most = bytes > most ? bytes : most;
   }
   return most;
 }
 
-size_t rank_fits_room(const rank_model *m, long n)
+size_t rank_fits_room(const rank_fits *f, long n)
 {
-  size_t bytes = m->nfits > 0 ? pointer_bytes(m) + working_bytes(m) : 0;
+  if (f == NULL || f->m->nfits == 0) {
+    return 0;
+  }
+  const rank_model *m = f->m;
+  size_t bytes = pointer_bytes(m) + working_bytes(f);
   for (int i = 0; i < m->nfits; i++) {
     for (int k = 0; k < m->fits[i].nresults; k++) {
       int input = m->fits[i].results[k];
@@ -135,7 +156,7 @@ enum { MOST_RESULTS = 8 };
 int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_batch *whole)
 {
   const rank_model *m = f->m;
-  char *at = room, *work = at + rank_fits_room(m, b->n) - working_bytes(m);
+  char *at = room, *work = at + rank_fits_room(f, b->n) - working_bytes(f);
   const void **input = room;
   const int32_t **offset =
     (const int32_t **)(void *)(at + aligned(((size_t)m->ninputs + 1) * sizeof(void *)));
@@ -153,17 +174,57 @@ int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_ba
       out[k] = at;
       input[result] = at;
       at += result_bytes(m, result, b->n);
-      if (dim >= 0) {
+      for (int j = 0; j < k && dim >= 0 && lists[k] == NULL; j++) { /* along the same lists */
+        lists[k] = m->inputs[fit->results[j]].dim == dim ? lists[j] : NULL;
+      }
+      if (dim >= 0 && lists[k] == NULL) {
         lists[k] = (int32_t *)(void *)at;
         offset[dim] = lists[k];
         at += aligned(((size_t)b->n + 1) * sizeof(int32_t));
       }
     }
-    if (fit->run->apply(m, fit, &f->state[i], b, out, lists, work) != 0) {
+    if (fit->run->apply != NULL &&
+        fit->run->apply(m, fit, state_of(f, i), b, out, lists, work) != 0) {
       return -1;
     }
   }
   *whole = (rank_batch){b->n, input, offset};
+  return 0;
+}
+
+static long first_unknown(const rank_model *m, const rank_batch *b, int input, int32_t ids)
+{
+  const int32_t *id = b->input[input];
+  int dim = m->inputs[input].dim;
+  for (long i = 0; i < b->n; i++) {
+    long first = dim < 0 ? i : b->offset[dim][i], end = dim < 0 ? i + 1 : b->offset[dim][i + 1];
+    for (long k = first; k < end; k++) {
+      if (id[k] < 0 || id[k] >= ids) {
+        return i;
+      }
+    }
+  }
+  return -1;
+}
+
+int rank_fits_check(const rank_fits *f, const rank_batch *b, int *input, long *at, long *ids)
+{
+  const rank_model *m = f->m;
+  for (int i = 0; i < m->nfits; i++) {
+    const rank_fit *fit = &m->fits[i];
+    for (int k = 0; fit->run->ids != NULL && k < fit->nsources; k++) {
+      int source = fit->sources[k];
+      if (source < 0 || !m->inputs[source].is_id) {
+        continue;
+      }
+      *input = source;
+      *ids = fit->run->ids(state_of(f, i));
+      *at = first_unknown(m, b, source, (int32_t)*ids);
+      if (*at >= 0) {
+        return -1;
+      }
+    }
+  }
   return 0;
 }
 
@@ -177,30 +238,35 @@ int rank_fits_entries(const rank_fits *f, st_entry *entries, char (*names)[FIT_N
       const fit_tensor *t = &f->state[i].tensor[k];
       snprintf(names[n], FIT_NAME, "fit.%s.%s", f->m->fits[i].name, t->key);
       entries[n] = (st_entry){.name = names[n],
-        .dtype = ST_F64,
+        .dtype = t->type,
         .nshape = 2,
         .shape = {t->rows, t->columns},
-        .data = t->at};
+        .data = t->data};
     }
   }
   return n;
 }
 
 static int load_tensor(
-  fit_state *s, const rank_fit *fit, const char *key, const st_file *file, rank_error *e)
+  fit_state *s, const rank_fit *fit, int which, const st_file *file, rank_error *e)
 {
   char name[FIT_NAME];
-  snprintf(name, sizeof name, "fit.%s.%s", fit->name, key);
+  st_dtype type = fit->run->types[which];
+  snprintf(name, sizeof name, "fit.%s.%s", fit->name, fit->run->keys[which]);
   const st_tensor *t = st_find(file, name);
-  if (t == NULL || t->dtype != ST_F64 || t->nshape != 2) {
-    return rank_fail(e, "%s: %s tensor %s, which fit %s = %s(...) learns", file->path,
-      t == NULL ? "no" : "wanted F64 with two axes as", name, fit->name, fit->op);
+  if (t == NULL || t->dtype != type || t->nshape != 2) {
+    return rank_fail(e, "%s: %s%s tensor %s, which fit %s = %s(...) learns", file->path,
+      t == NULL        ? "no"
+      : type == ST_F64 ? "wanted F64"
+      : type == ST_I32 ? "wanted I32"
+                       : "wanted F32",
+      t == NULL ? "" : " with two axes as", name, fit->name, fit->op);
   }
-  double *at = fit_add(s, key, t->shape[0], t->shape[1]);
-  if (at == NULL) {
+  fit_tensor *to = fit_add_as(s, fit->run->keys[which], type, t->shape[0], t->shape[1]);
+  if (to == NULL) {
     return rank_fail(e, "out of memory: %s", name);
   }
-  return st_read_doubles(file, t, at, e);
+  return st_read_bytes(file, t, to->data, e);
 }
 
 int rank_fits_load(rank_fits *f, const st_file *file, rank_error *e)
@@ -216,7 +282,7 @@ int rank_fits_load(rank_fits *f, const st_file *file, rank_error *e)
     rank_error why = {{0}};
     fit_forget(&m->fits[i], &f->state[i]);
     for (int k = 0; op->keys[k] != NULL; k++) {
-      if (load_tensor(&f->state[i], &m->fits[i], op->keys[k], file, e) != 0) {
+      if (load_tensor(&f->state[i], &m->fits[i], k, file, e) != 0) {
         return -1;
       }
     }

@@ -15,10 +15,14 @@
 
 enum { FIT_TENSORS = 6 };
 
-typedef struct fit_tensor { /* row-major doubles, which hold every int32 and float exactly */
+typedef struct fit_tensor { /* row-major */
   const char *key;          /* "fit.NAME.KEY" in files */
+  st_dtype type;
   int64_t rows, columns;
-  double *at; /* malloc'd */
+  void *data; /* malloc'd */
+  double *at; /* the same as what it holds, ST_F64 (every int32 and float exactly); else NULL */
+  int32_t *ints;
+  float *floats;
 } fit_tensor;
 
 typedef struct fit_state {
@@ -29,6 +33,8 @@ typedef struct fit_state {
 
 /* Adds a zeroed tensor; its numbers, or NULL: no memory. */
 double *fit_add(fit_state *s, const char *key, int64_t rows, int64_t columns);
+/* The same of ST_F64, ST_F32 or ST_I32. */
+fit_tensor *fit_add_as(fit_state *s, const char *key, st_dtype type, int64_t rows, int64_t columns);
 void fit_forget(const rank_fit *fit, fit_state *s);
 int fit_get_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e);
 const fit_tensor *fit_find(const fit_state *s, const char *key); /* NULL: not there */
@@ -37,6 +43,7 @@ typedef struct fit_call { /* what an op is given to learn from */
   const rank_model *m;
   const rank_fit *fit;
   rank_rows train, valid; /* valid.n == 0: none */
+  long ids;               /* of the first source, when it holds ids: how many there are */
   int threads;
   rank_log *log;
 } fit_call;
@@ -48,18 +55,23 @@ int fit_each(rank_rows rows, int (*see)(void *arg, const rank_batch *b), void *a
 
 typedef struct rank_fit_op {
   const char *keys[FIT_TENSORS + 1]; /* of its tensors, NULL at the end */
+  /* NULL of an op that uses what another fit has learnt: `s` below is then that one's. */
   int (*learn)(const fit_call *c, fit_state *s, rank_error *e); /* fills the tensors */
   /* After learning or loading: believes nothing of the tensors; makes s->made. May be NULL. */
   int (*ready)(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e);
   void (*forget)(void *made); /* may be NULL */
   /* out[k]: room for the results of b->n rows; offset[k]: n + 1 numbers to set, for a result with a ragged
-   * axis (else NULL); room: as many bytes as room() says, aligned to 64. Reentrant, allocates nothing. 0 or -1. */
+   * axis (else NULL); room: as many bytes as room() says, aligned to 64. Reentrant, allocates nothing. 0 or -1.
+   * NULL: no results. */
   int (*apply)(const rank_model *m, const rank_fit *fit, const fit_state *s, const rank_batch *b,
     void *const *out, int32_t *const *offset, void *room);
-  size_t (*room)(const rank_model *m, const rank_fit *fit); /* or NULL: none */
+  size_t (*room)(const rank_model *m, const rank_fit *fit, const fit_state *s); /* or NULL: none */
   /* What has been learnt: lines, or members of a JSON object, each behind a comma. Or NULL. */
   void (*info)(const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out, int json);
-  unsigned char no_rows; /* learns without data */
+  unsigned char no_rows;       /* learns without data */
+  st_dtype types[FIT_TENSORS]; /* of its tensors; 0: ST_F64 */
+  /* How many ids there are in its sources, by what was learnt; NULL: as their types say. */
+  int32_t (*ids)(const fit_state *s);
   /* The forest that it has, as LightGBM's text; or NULL */
   int (*write_lightgbm)(const fit_state *s, FILE *out, rank_error *e);
 } rank_fit_op;
@@ -83,13 +95,17 @@ void rank_fits_free(rank_fits *f);
 int rank_fits_ready(const rank_fits *f);
 int rank_fits_need_rows(const rank_model *m); /* to be learnt: a fit does */
 /* fit_learn.c, not in libraries */
-int rank_fits_learn(
-  rank_fits *f, rank_rows train, rank_rows valid, int threads, rank_log *log, rank_error *e);
+int rank_fits_learn(rank_fits *f, const rank_encoders *enc, rank_rows train, rank_rows valid,
+  int threads, rank_log *log, rank_error *e);
 
 /* Bytes for the results of n rows; apply makes *whole, whose arrays lie in `room` (aligned to 64) or are
  * b's. Reentrant; 0, or -1: no memory. */
-size_t rank_fits_room(const rank_model *m, long n);
+size_t rank_fits_room(const rank_fits *f, long n); /* f NULL: 0 */
 int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_batch *whole);
+
+/* Whether fits know the ids that they are asked about: 0, or -1, the input and the sample, and how many ids
+ * there are. The batch has passed rank_check_batch. */
+int rank_fits_check(const rank_fits *f, const rank_batch *b, int *input, long *at, long *ids);
 
 /* Tensors to save, at most FIT_TENSORS a fit; names need room for FIT_NAME bytes each. How many. */
 enum { FIT_NAME = 512 };

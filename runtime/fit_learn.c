@@ -17,19 +17,25 @@ int fit_each(rank_rows rows, int (*see)(void *arg, const rank_batch *b), void *a
   return failed;
 }
 
-int rank_fits_learn(
-  rank_fits *f, rank_rows train, rank_rows valid, int threads, rank_log *log, rank_error *e)
+int rank_fits_learn(rank_fits *f, const rank_encoders *enc, rank_rows train, rank_rows valid,
+  int threads, rank_log *log, rank_error *e)
 {
   const rank_model *m = f->m;
   f->ready = 0;
   for (int i = 0; i < m->nfits; i++) {
     const rank_fit *fit = &m->fits[i];
-    fit_call call = {m, fit, train, valid, threads, log};
+    if (fit->uses) {
+      continue;
+    }
+    fit_call call = {.m = m, .fit = fit, .train = train, .valid = valid, .threads = threads};
+    call.ids = rank_encoders_size(enc, fit->sources[0]);
+    call.log = log;
     double start = rank_now();
     fit_forget(fit, &f->state[i]);
-    if (fit->run->learn(&call, &f->state[i], e) != 0 ||
-        fit_get_ready(m, fit, &f->state[i], e) != 0) {
-      return -1;
+    rank_error why = {{0}};
+    if (fit->run->learn(&call, &f->state[i], &why) != 0 ||
+        fit_get_ready(m, fit, &f->state[i], &why) != 0) {
+      return rank_fail(e, "fit %s: %.900s", fit->name, why.text);
     }
     rank_log_line(log, "fit %s: %s, %.2f s", fit->name, fit->op, rank_now() - start);
   }

@@ -98,4 +98,4 @@ static int apply(const rank_model *m, const rank_fit *fit, const fit_state *s, c
 }
 
 const rank_fit_op rank_fit_standardize = {
-  {"mean", "sd"}, FIT_LEARN(learn), ready, NULL, apply, NULL, NULL, 0, NULL};
+  .keys = {"mean", "sd"}, .learn = FIT_LEARN(learn), .ready = ready, .apply = apply};

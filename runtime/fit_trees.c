@@ -217,8 +217,9 @@ static size_t scorer_room(const rank_model *m, const rank_fit *fit)
   return (rank_scorer_room(fit_columns_count(m, fit)) + 63) & ~(size_t)63;
 }
 
-size_t fit_trees_room(const rank_model *m, const rank_fit *fit)
+size_t fit_trees_room(const rank_model *m, const rank_fit *fit, const fit_state *s)
 {
+  (void)s;
   return scorer_room(m, fit) + fit_columns_room(m, fit, PIECE);
 }
 

@@ -27,7 +27,7 @@ int fit_trees_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank
 void fit_trees_forget(void *made);
 int fit_trees_apply(const rank_model *m, const rank_fit *fit, const fit_state *s,
   const rank_batch *b, void *const *out, int32_t *const *offset, void *room);
-size_t fit_trees_room(const rank_model *m, const rank_fit *fit);
+size_t fit_trees_room(const rank_model *m, const rank_fit *fit, const fit_state *s);
 int fit_trees_write_lightgbm(const fit_state *s, FILE *out, rank_error *e);
 void fit_trees_info(
   const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out, int json);

@@ -9,6 +9,7 @@
 
 #include "fit.h"
 #include "library_opened.h"
+#include "lists.h"
 #include "rank_runtime.h"
 
 #include <stdlib.h>
@@ -161,6 +162,7 @@ typedef struct wrong { /* what a batch is refused for */
   rank_status status;
   int dim, input; /* one of them, the other -1; none: the number of rows */
   long at;
+  long ids; /* the input has one that fits have not learnt of: there are so many */
 } wrong;
 
 static int concerns(int what, int use, part of)
@@ -171,7 +173,7 @@ static int concerns(int what, int use, part of)
 static wrong check(const rank_opened *o, const rank_batch *b, int use, part of)
 {
   const rank_model *m = o->library->model;
-  wrong w = {b->n < 0 ? RANK_BAD_LENGTH : RANK_OK, -1, -1, 0};
+  wrong w = {b->n < 0 ? RANK_BAD_LENGTH : RANK_OK, -1, -1, 0, 0};
   for (int d = 0; d < m->ndims && b->n > 0; d++) {
     if (!concerns(o->library->dims[d], use, of)) {
       continue;
@@ -192,6 +194,14 @@ static wrong check(const rank_opened *o, const rank_batch *b, int use, part of)
       return w;
     }
   }
+  const rank_fits *fits = o->enc != NULL ? rank_encoders_fits(o->enc) : NULL;
+  if (w.status == RANK_OK && b->n > 0 && rank_fits_ready(fits)) {
+    int input;
+    long ids;
+    if (rank_fits_check(fits, b, &input, &w.at, &ids) != 0) {
+      w = (wrong){RANK_BAD_ID, -1, input, w.at, ids};
+    }
+  }
   return w;
 }
 
@@ -208,6 +218,10 @@ rank_status library_explain(
   wrong w = check(o, b, use, of);
   if (w.dim >= 0) {
     rank_explain_lists(m, b, w.dim, w.at, &e);
+  } else if (w.ids > 0) {
+    rank_fail(&e,
+      "input %s, row %ld: an id that is not from 0 to %ld, which are all that was learnt",
+      m->inputs[w.input].name, w.at, w.ids - 1);
   } else if (w.input >= 0) {
     rank_explain_input(m, &o->state, b, w.input, w.at, &e);
   } else if (w.status != RANK_OK) {
@@ -227,7 +241,7 @@ size_t rank_library_scratch(const rank_opened *o, const rank_batch *b, int use)
 {
   const rank_model *m = o->library->model;
   rank_batch measured = {b->n < 0 ? 0 : b->n, b->input, b->offset};
-  size_t derived = rank_fits_room(m, measured.n);
+  size_t derived = rank_fits_room(o->enc != NULL ? rank_encoders_fits(o->enc) : NULL, measured.n);
   for (int d = 0; d < m->ndims && measured.offset != NULL; d++) {
     const int32_t *offset = (o->library->dims[d] & use) != 0 ? b->offset[d] : NULL;
     int known = offset != NULL && measured.n > 0 && offset[measured.n] >= 0 &&
@@ -259,19 +273,26 @@ static char *with_fits(const rank_opened *o, const rank_batch **b, rank_batch *w
     return NULL;
   }
   *b = whole;
-  return work + rank_fits_room(o->library->model, whole->n);
+  return work + rank_fits_room(rank_encoders_fits(o->enc), whole->n);
 }
 
-rank_status rank_library_predict(
-  const rank_opened *o, const rank_batch *b, rank_real *const *out, void *scratch)
+rank_status rank_library_predict(const rank_opened *o, const rank_batch *b, rank_real *const *out,
+  const rank_list_out *lists, void *scratch)
 {
+  const rank_model *m = o->library->model;
   rank_status status = check(o, b, RANK_TO_PREDICT, WHOLE).status;
   if (status != RANK_OK || b->n == 0) {
     return status;
   }
   rank_batch whole;
   char *work = scratch != NULL ? with_fits(o, &b, &whole, scratch) : NULL;
-  return work == NULL ? RANK_NO_MEMORY : o->library->model->predict(&o->state, b, out, work, 1);
+  if (work == NULL) {
+    return RANK_NO_MEMORY;
+  }
+  for (int i = 0; lists != NULL && i < m->nlists; i++) {
+    rank_list_rows(m, &m->lists[i], b, &lists[i]);
+  }
+  return m->predict(&o->state, b, out, work, 1);
 }
 
 rank_status rank_library_train(

@@ -118,8 +118,13 @@ const char *rank_count_text(double x, char text[32])
 
 void rank_json_string(FILE *out, const char *text)
 {
+  rank_json_bytes(out, text, (long)strlen(text));
+}
+
+void rank_json_bytes(FILE *out, const char *text, long length)
+{
   fputc('"', out);
-  for (; *text != '\0'; text++) {
+  for (const char *end = text + length; text < end; text++) {
     unsigned char c = (unsigned char)*text;
     if (c == '"' || c == '\\') {
       fputc('\\', out);

@@ -261,7 +261,7 @@ double rank_recall(const long *place, long n, long k)
 {
   double sum = 0;
   for (long i = 0; i < n; i++) {
-    sum += k <= 0 || place[i] <= k ? 1 : 0;
+    sum += place[i] > 0 && (k <= 0 || place[i] <= k) ? 1 : 0;
   }
   return n > 0 ? sum / (double)n : (double)NAN;
 }
@@ -270,7 +270,7 @@ double rank_ndcg(const long *place, long n, long k)
 {
   double sum = 0;
   for (long i = 0; i < n; i++) {
-    sum += k <= 0 || place[i] <= k ? 1 / log2((double)place[i] + 1) : 0;
+    sum += place[i] > 0 && (k <= 0 || place[i] <= k) ? 1 / log2((double)place[i] + 1) : 0;
   }
   return n > 0 ? sum / (double)n : (double)NAN;
 }
@@ -279,7 +279,7 @@ double rank_mrr(const long *place, long n, long k)
 {
   double sum = 0;
   for (long i = 0; i < n; i++) {
-    sum += k <= 0 || place[i] <= k ? 1 / (double)place[i] : 0;
+    sum += place[i] > 0 && (k <= 0 || place[i] <= k) ? 1 / (double)place[i] : 0;
   }
   return n > 0 ? sum / (double)n : (double)NAN;
 }

@@ -35,6 +35,7 @@ double rank_accuracy(const rank_real *p, const rank_real *y, long n);
 size_t rank_place_scratch(long n, long width);
 void rank_places(
   const rank_real *u, const rank_real *a, long n, long width, long *place, void *scratch);
+/* A place of 0: it is not among them. */
 double rank_recall(const long *place, long n, long k); /* k <= 0: no limit, as below */
 double rank_ndcg(const long *place, long n, long k);
 double rank_mrr(const long *place, long n, long k);

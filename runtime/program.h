@@ -182,6 +182,24 @@ int program_open_index(rank_index **x, const char *path, const program_vectors *
 /* `eval --catalogue` and `eval --index`. */
 int program_eval_places(const rank_model *m, const program_options *o);
 
+/* --- program_lists.c: outputs that are lists of items --- */
+
+typedef struct program_list {
+  const rank_model *m;
+  const rank_encoders *enc;
+  int list, jsonl;
+  long reasons; /* of each item */
+} program_list;
+
+/* The list that `predict` prints: called `name`, or the first when the model has no other output. -1: it
+ * prints outputs; -2: there is none of that name. */
+int program_list_output(const rank_model *m, const char *name, rank_error *e);
+void program_list_header(const program_list *l, FILE *out);
+/* Of a batch whose first row is row `done` of the file. */
+void program_list_rows(const program_list *l, const rank_batch *b, long done, FILE *out);
+/* A field of CSV: quoted when it has to be. */
+void program_print_field(FILE *out, const char *text, long length);
+
 /* --- program_graph.c: approximate search --- */
 
 typedef struct program_graph program_graph;

@@ -55,7 +55,7 @@ static int call(
   }
   const rank_fits *fits = rank_encoders_fits(d->b->model.enc);
   rank_batch whole = *b;
-  if (m->nfits > 0 && rank_work_need(&d->derived, rank_fits_room(m, b->n), &d->e) != 0) {
+  if (m->nfits > 0 && rank_work_need(&d->derived, rank_fits_room(fits, b->n), &d->e) != 0) {
     return -1;
   }
   double start = rank_now();

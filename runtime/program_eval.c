@@ -16,6 +16,7 @@ typedef struct session {
   program_model model;
   rank_data *data;
   long batch;
+  int list; /* that is predicted, or -1: the outputs */
 } session;
 
 static int session_open(session *s, int labels, rank_error *e)
@@ -168,6 +169,12 @@ static int predict_batches(
   rank_work work = {0};
   long rows = rank_data_rows(s->data);
   int threads = (int)s->o->threads, failed = 0;
+  program_list list = {s->m, s->model.enc, s->list, s->o->jsonl, 0};
+  if (list.list >= 0) {
+    int because = s->m->lists[list.list].because;
+    list.reasons = because >= 0 ? s->m->inputs[because].width : 0;
+    program_list_header(&list, out);
+  }
   for (long done = 0; done < rows && !failed; done += s->batch) {
     long n = rows - done < s->batch ? rows - done : s->batch;
     const rank_batch *b = rank_batch_range(batcher, done, n);
@@ -181,7 +188,10 @@ static int predict_batches(
       failed = -1;
     }
     failed = failed || rank_guard_check(done, e) != 0;
-    for (long i = 0; i < n && !failed; i++) {
+    if (!failed && list.list >= 0) {
+      program_list_rows(&list, b, done, out);
+    }
+    for (long i = 0; i < n && !failed && list.list < 0; i++) {
       print_row(s->m, value, i, out);
     }
     if (!failed && ferror(out)) {
@@ -200,7 +210,9 @@ static int predict_to(session *s, FILE *out, rank_error *e)
   rank_real **value = program_outputs_new(s->m, s->batch);
   int failed = batcher == NULL || value == NULL ? rank_fail(e, "out of memory") : 0;
   if (!failed) {
-    print_header(s->m, out);
+    if (s->list < 0) {
+      print_header(s->m, out);
+    }
     failed = predict_batches(s, batcher, value, out, e);
   }
   program_outputs_free(s->m, value);
@@ -211,9 +223,9 @@ static int predict_to(session *s, FILE *out, rank_error *e)
 int program_predict(const rank_model *m, const program_options *o)
 {
   rank_error e = {{0}};
-  session s = {.m = m, .o = o};
+  session s = {.m = m, .o = o, .list = program_list_output(m, o->output, &e)};
   rank_file file = {0};
-  int failed = session_open(&s, 0, &e);
+  int failed = s.list < -1 || session_open(&s, 0, &e);
   if (!failed && o->out != NULL) {
     failed = rank_file_create(&file, o->out, &e);
   }

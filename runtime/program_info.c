@@ -174,6 +174,12 @@ static void print_info(const rank_model *m, const long *rows, const program_mode
       m->outputs[i].nshape > 0 ? st_shape_text(extent, m->outputs[i].nshape, shape, sizeof shape)
                                : "");
   }
+  for (int i = 0; i < m->nlists; i++) {
+    if (!m->lists[i].hidden) {
+      printf("  %s, the best %ld items\n", m->lists[i].name,
+        m->dims[m->inputs[m->lists[i].item].dim].max);
+    }
+  }
   for (int i = 0; i < m->nmetrics; i++) {
     printf(
       "%s%s%s", i == 0 ? "metrics: " : ", ", m->metrics[i].text, i + 1 < m->nmetrics ? "" : "\n");

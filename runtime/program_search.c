@@ -23,8 +23,7 @@ typedef struct searching {
 
 /* --- printing --- */
 
-/* As a field of CSV: quoted when it has to be. */
-static void print_field(FILE *out, const char *text, long length)
+void program_print_field(FILE *out, const char *text, long length)
 {
   int plain = 1;
   for (long i = 0; i < length; i++) {
@@ -49,7 +48,7 @@ static void print_csv(const searching *s, long query, const rank_index_hit *hits
     long length;
     const char *id = rank_index_id(s->x, hits[i].position, room, &length);
     fprintf(out, "%ld,%ld,", query, i + 1);
-    print_field(out, id, length);
+    program_print_field(out, id, length);
     fprintf(out, ",%.9g\n", (double)hits[i].score);
   }
 }

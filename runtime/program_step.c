@@ -300,7 +300,7 @@ static int compute_results(stepper *s, rank_batch *b, rank_error *e)
     if (s->m->inputs[i].encoding.source != RANK_FROM_FIT || s->input[i] != NULL) {
       continue;
     }
-    s->derived = aligned_array(rank_fits_room(s->m, s->n), 1);
+    s->derived = aligned_array(rank_fits_room(rank_encoders_fits(s->model.enc), s->n), 1);
     if (s->derived == NULL ||
         rank_fits_apply(rank_encoders_fits(s->model.enc), b, s->derived, &s->whole) != 0) {
       return rank_fail(e, "out of memory: the results of fits");

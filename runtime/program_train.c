@@ -67,7 +67,18 @@ static int learn_fits(trainer *t, rank_error *e)
   if (t->m->nfits == 0 || rank_fits_ready(fits)) {
     return 0;
   }
-  return rank_fits_learn(fits, t->train_rows, t->valid_rows, (int)t->o.threads, &t->log, e);
+  return rank_fits_learn(
+    fits, t->model.enc, t->train_rows, t->valid_rows, (int)t->o.threads, &t->log, e);
+}
+
+/* Only a fit needs the labels of a model without gradients. */
+static int needs_labels(const trainer *t)
+{
+  int needs = t->m->optimizer[0] != '\0' || t->o.valid_split > 0;
+  for (int i = 0; i < t->m->nfits; i++) {
+    needs |= t->m->fits[i].label >= 0;
+  }
+  return needs;
 }
 
 static int open_data(trainer *t, rank_error *e)
@@ -76,7 +87,7 @@ static int open_data(trainer *t, rank_error *e)
     return -1;
   }
   int fit = !rank_encoders_fitted(t->model.enc) || !t->model.loaded;
-  t->data = program_data(t->m, &t->o, t->model.enc, t->o.data, 1, fit, &t->log, e);
+  t->data = program_data(t->m, &t->o, t->model.enc, t->o.data, needs_labels(t), fit, &t->log, e);
   if (t->data == NULL) {
     return -1;
   }
@@ -223,12 +234,31 @@ static int run_training(trainer *t, rank_error *e)
   return result < 0 ? -1 : report_end(t, save, result);
 }
 
+/* On the validation data, when there are any. */
+static int show_scores(trainer *t, rank_error *e)
+{
+  const rank_model *m = t->m;
+  rank_scores scores = {0};
+  long batch = t->o.batch > 0 ? t->o.batch : m->batch > 0 ? m->batch : 128;
+  int failed = 0;
+  if (t->valid_rows.n > 0) {
+    failed =
+      rank_evaluate(m, &t->model.state, t->valid_rows, batch, (int)t->o.threads, NULL, &scores, e);
+  }
+  for (int i = 0; i < scores.n && !failed; i++) {
+    rank_log_line(&t->log, "%s %.6f", scores.score[i].name, scores.score[i].value);
+  }
+  rank_scores_free(&scores);
+  return failed;
+}
+
 /* A model without parameters to train is what its fits are. */
 static int keep_fits(trainer *t, rank_error *e)
 {
   const char *save = t->o.save != NULL ? t->o.save : t->save;
   if (fill_model(t, e) != 0 ||
-      rank_weights_save(save, t->m, &t->model.state, NULL, t->model.enc, &t->model.at, e) != 0) {
+      rank_weights_save(save, t->m, &t->model.state, NULL, t->model.enc, &t->model.at, e) != 0 ||
+      show_scores(t, e) != 0) {
     return -1;
   }
   rank_log_line(&t->log, "saved to %s", save);

@@ -24,6 +24,11 @@ struct rank_fits *rank_encoders_fits(const rank_encoders *e);
 /* How many ids an input has, over all its positions: learnt, or as declared. 0: not learnt yet, or
  * the input is not an id. */
 long rank_encoders_size(const rank_encoders *e, int input);
+/* An id as the data writes it, where the input has one vocabulary that is learnt; else its number. In room
+ * or in the encoders; not terminated. */
+enum { RANK_ID_TEXT = 24 };
+const char *rank_encoders_text(
+  const rank_encoders *e, int input, int32_t id, char room[RANK_ID_TEXT], long *length);
 /* JSON for weights files, malloc'd; NULL: no memory. The same state gives the same bytes. */
 char *rank_encoders_json(const rank_encoders *e);
 /* Replaces the state. Trusts nothing; on error (-1) the state is what it was. */

@@ -49,8 +49,17 @@ rank_status rank_library_save(const rank_opened *o, const char *path, char *mess
 
 /* Bytes of scratch: of a batch without arrays, the most that one of n rows can need. */
 size_t rank_library_scratch(const rank_opened *o, const rank_batch *b, int use);
-rank_status rank_library_predict(
-  const rank_opened *o, const rank_batch *b, rank_real *const *out, void *scratch);
+/* Where the lists of every row go, with room for the longest: [n][most] ids (-1: no more) and scores, and
+ * [n][most][reasons] of reasons and their parts; each may be NULL. */
+typedef struct rank_list_out {
+  int32_t *item;
+  rank_real *score;
+  int32_t *because;
+  rank_real *part;
+} rank_list_out;
+/* lists: one for each of the model's, or NULL. */
+rank_status rank_library_predict(const rank_opened *o, const rank_batch *b, rank_real *const *out,
+  const rank_list_out *lists, void *scratch);
 /* request: one row, of inputs per request; candidates: rows, of the others. */
 rank_status rank_library_rank(const rank_opened *o, const rank_batch *request,
   const rank_batch *candidates, rank_real *const *out, void *scratch);

@@ -76,21 +76,32 @@ typedef struct rank_input {
 } rank_input;
 
 /* An op of fits; only those that a model names are linked. */
-extern const struct rank_fit_op rank_fit_standardize, rank_fit_gbdt, rank_fit_forest;
+extern const struct rank_fit_op rank_fit_standardize, rank_fit_gbdt, rank_fit_forest,
+  rank_fit_item_cosine, rank_fit_item_cosine_score, rank_fit_popularity, rank_fit_popularity_score;
 
 /* Learnt from the training data before gradient training; afterwards its results, inputs RANK_FROM_FIT,
  * are computed from its sources for every batch. */
 typedef struct rank_fit {
   const char *name, *op;
   const struct rank_fit_op *run; /* what the runtime does for it */
+  unsigned char uses;            /* learns nothing: it applies what fits[of] has learnt */
+  int of;
   int nsources;
-  const int *sources; /* inputs */
+  const int *sources; /* inputs, or -1 */
   int label;          /* input that it learns from besides, or -1 */
   int nresults;
   const int *results;     /* inputs, in the op's own order */
   const double *settings; /* all of the op's, in its order */
   const char *file;       /* that it is read from; NULL: it is learnt */
 } rank_fit;
+
+/* An output that is a list of items: the results of a fit along a ragged axis, which stand in a batch and
+ * not in what predict gives: ids, scores, and perhaps reasons for each (ids, -1: no more; parts). */
+typedef struct rank_list {
+  const char *name;
+  unsigned char hidden;           /* only metrics look at it */
+  int item, score, because, part; /* inputs; the last two are -1 when there are no reasons */
+} rank_list;
 
 typedef enum rank_init { RANK_ZEROS, RANK_CONSTANT, RANK_NORMAL, RANK_UNIFORM } rank_init;
 
@@ -127,6 +138,8 @@ typedef struct rank_metric {
   int by;      /* input index that groups, or -1 */
   int nk;
   const long *k;
+  unsigned char ranked; /* no args: it is the place of input `target`'s id in list `list` */
+  int list, target;
 } rank_metric;
 
 /* A batch of n samples. input[i]: rows of input i back to back ([rows][width], int32_t or rank_real);
@@ -175,12 +188,13 @@ typedef struct rank_model {
   const char *name, *doc;
   const char *rankc; /* version that made it */
   uint64_t layout;   /* hash over inputs, params and states: weights files carry it */
-  int ndims, ninputs, nfits, nparams, noutputs, nmetrics, nstates;
+  int ndims, ninputs, nfits, nparams, noutputs, nlists, nmetrics, nstates;
   const rank_dim *dims;
   const rank_input *inputs;
   const rank_fit *fits;
   const rank_param *params;
   const rank_output *outputs; /* visible ones first */
+  const rank_list *lists;
   const rank_metric *metrics;
   const char *const *state_names;
   const double *state_init;
@@ -196,6 +210,7 @@ typedef struct rank_model {
   double lr;
   long batch, epochs, seed, early_stopping;
   int drop_last;
+  int no_loss; /* evaluate's is then 0, and means nothing */
 
   /* Bytes of working memory that a call with this batch and number of threads needs. `training`: for
    * train, else for predict and evaluate. */

@@ -196,6 +196,7 @@ __attribute__((format(printf, 2, 3))) void rank_log_line(rank_log *l, const char
 void rank_log_progress(rank_log *l, double fraction, const char *text);
 void rank_log_clear(rank_log *l);
 void rank_json_string(FILE *out, const char *text);
+void rank_json_bytes(FILE *out, const char *text, long length);
 void rank_json_number(FILE *out, double x); /* null when not finite */
 void rank_json_scores(FILE *out, const rank_scores *scores);
 const char *rank_count_text(double x, char text[32]); /* 1,234,567 */

@@ -90,7 +90,7 @@ static int open_columns(rank_stream *s)
       return -1;
     }
   }
-  s->derived = aligned_bytes(rank_fits_room(s->m, s->most));
+  s->derived = aligned_bytes(rank_fits_room(s->enc->fits, s->most));
   return s->derived != NULL ? 0 : -1;
 }
 

@@ -25,6 +25,11 @@ bool str_eq(Str x, Str y)
   return x.n == y.n && (x.n == 0 || memcmp(x.s, y.s, (size_t)x.n) == 0);
 }
 
+bool str_ends(Str x, Str end)
+{
+  return x.n >= end.n && str_eq((Str){x.s + x.n - end.n, end.n}, end);
+}
+
 int str_cmp(Str x, Str y)
 {
   int n = x.n < y.n ? x.n : y.n;

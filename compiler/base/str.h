@@ -19,6 +19,7 @@ typedef struct Str {
 Str str_of(const char *z);     /* a view of a terminated string; NULL gives {0} */
 Str str_copy(Arena *a, Str s); /* terminated copy: .s may be passed to C functions */
 bool str_eq(Str x, Str y);
+bool str_ends(Str x, Str end);
 int str_cmp(Str x, Str y); /* byte order, like strcmp */
 Str str_format(Arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

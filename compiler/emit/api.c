@@ -43,14 +43,28 @@ static void need_axis(Api *a, int axis, int use)
   }
 }
 
+static void need_fit(Api *a, const Fitted *fit, int use)
+{
+  for (int k = 0; k < fit->nsources; k++) {
+    if (fit->sources[k] < 0) {
+      continue;
+    }
+    Type t = a->g->inputs.data[fit->sources[k]].type;
+    a->inputs[fit->sources[k]] |= use;
+    for (int i = 0; i < t.n; i++) {
+      need_axis(a, t.axis[i], use);
+    }
+  }
+}
+
 /* Passes keep the numbers of inputs and of the axes that were declared. */
 static void need(Api *a, const Graph *part, int use)
 {
   for (int i = 0; i < part->nodes.n; i++) {
     const Node *n = part->nodes.data[i];
     const Fitted *fit = n->op == OP_INPUT ? fit_of(a->g, n->leaf) : NULL;
-    for (int k = 0; fit && k < fit->nsources; k++) { /* its results are the library's business */
-      a->inputs[fit->sources[k]] |= use;
+    if (fit) { /* its results are the library's business */
+      need_fit(a, fit, use);
     }
     if (n->op == OP_INPUT && !fit) {
       a->inputs[n->leaf] |= use;
@@ -127,6 +141,15 @@ static void names(Api *a)
   }
   for (int i = 0; i < a->predict->outputs.n; i++) {
     a->output_name[i] = member(a, a->predict->outputs.data[i].name, i, a->output_name, NULL, 0);
+  }
+  static const char *const parts[] = {"item", "score", "because", "part"};
+  a->list_name = ARENA_ARRAY(a->arena, Str, LIST_PARTS * g->ranked.n + 1);
+  for (int i = 0; i < LIST_PARTS * g->ranked.n; i++) {
+    const Ranked *r = &g->ranked.data[i / LIST_PARTS];
+    Str wanted = str_format(a->arena, "%.*s_%s", STR_ARG(r->name), parts[i % LIST_PARTS]);
+    if (r->shown && i % LIST_PARTS < g->fits.data[r->fit].nresults) { /* others have no name */
+      a->list_name[i] = member(a, wanted, i, a->list_name, a->output_name, a->predict->outputs.n);
+    }
   }
 }
 
@@ -233,6 +256,11 @@ void emit_api(
   a.axes = ARENA_ARRAY(arena, int, g->axes.n + 1);
   a.predict = pass_prune(arena, g, PRUNE_PREDICT);
   need(&a, a.predict, TO_PREDICT);
+  for (int i = 0; i < g->ranked.n; i++) {
+    if (g->ranked.data[i].shown) {
+      need_fit(&a, &g->fits.data[g->ranked.data[i].fit], TO_PREDICT);
+    }
+  }
   own_requests(&a);
   if (a.trains) {
     need(&a, pass_masks(arena, pass_prune(arena, g, PRUNE_TRAIN)), TO_TRAIN);

@@ -8,6 +8,8 @@
 
 enum { TO_PREDICT = 1, TO_TRAIN = 2, OF_REQUEST = 4 };
 
+enum { LIST_ITEM, LIST_SCORE, LIST_BECAUSE, LIST_PART, LIST_PARTS };
+
 typedef struct Api {
   Arena *arena;
   const Graph *g;
@@ -19,6 +21,7 @@ typedef struct Api {
   const char *real;   /* float */
   int *inputs, *axes; /* by input, by root ragged axis: what it is needed for */
   Str *input_name, *axis_name, *output_name;
+  Str *list_name; /* LIST_PARTS for each ranked output */
 } Api;
 
 typedef enum ApiHead {

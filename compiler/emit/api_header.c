@@ -149,6 +149,32 @@ static int members(Api *a, bool predict)
   return count;
 }
 
+static void list_members(Api *a)
+{
+  for (int i = 0; i < LIST_PARTS * a->g->ranked.n; i++) {
+    const Ranked *r = &a->g->ranked.data[i / LIST_PARTS];
+    const Fitted *f = &a->g->fits.data[r->fit];
+    int part = i % LIST_PARTS;
+    if (a->list_name[i].n == 0) {
+      continue;
+    }
+    const char *what = part == LIST_ITEM    ? "the best items' ids, -1 where there are no more"
+                       : part == LIST_SCORE ? "their scores"
+                       : part == LIST_BECAUSE
+                         ? "which ids of the list brought most of the score, -1: no more"
+                         : "how much each of them brought";
+    Str said = part == LIST_ITEM ? remark(a, r->loc) : (Str){0};
+    Str shape = part < LIST_BECAUSE
+                  ? str_format(a->arena, "[n][%.0f]", f->settings[0])
+                  : str_format(a->arena, "[n][%.0f][%.0f]", f->settings[0], f->settings[1]);
+    comment(a, 2,
+      str_format(
+        a->arena, "%.*s%s%.*s %s", STR_ARG(said), said.n > 0 ? ": " : "", STR_ARG(shape), what));
+    bool ids = part == LIST_ITEM || part == LIST_BECAUSE;
+    buf_format(&a->out, "  %s *%.*s;\n", ids ? "int32_t" : a->real, STR_ARG(a->list_name[i]));
+  }
+}
+
 static void outputs_struct(Api *a)
 {
   Buf *b = &a->out;
@@ -169,7 +195,8 @@ static void outputs_struct(Api *a)
         STR_ARG(buf_take(&shape))));
     buf_format(b, "  %s *%.*s;\n", a->real, STR_ARG(a->output_name[i]));
   }
-  if (a->predict->outputs.n == 0) {
+  list_members(a);
+  if (a->predict->outputs.n == 0 && a->g->ranked.n == 0) {
     buf_format(b, "  %s *none;\n", a->real);
   }
   buf_format(b, "} %.*s_outputs;\n\n", STR_ARG(a->m));
@@ -235,6 +262,14 @@ static uint64_t version(const Api *a)
       h = (h ^ (unsigned char)o->name.s[k]) * 1099511628211u;
     }
     h = (h ^ (uint64_t)plan_layout(a->predict, o->type, false).width) * 1099511628211u;
+  }
+  for (int i = 0; i < LIST_PARTS * a->g->ranked.n; i++) {
+    Str name = a->list_name[i];
+    const double *settings = a->g->fits.data[a->g->ranked.data[i / LIST_PARTS].fit].settings;
+    for (int k = 0; k < name.n; k++) {
+      h = (h ^ (unsigned char)name.s[k]) * 1099511628211u;
+    }
+    h = (h ^ (uint64_t)(settings[0] * 1000 + settings[1])) * 1099511628211u;
   }
   return (h ^ (a->real[0] == 'd')) * 1099511628211u;
 }

@@ -165,7 +165,30 @@ static const char *with_outputs(Api *a, const char *before, const char *after)
   for (int i = 0; i < a->predict->outputs.n; i++) {
     buf_format(&body, "    outputs->%.*s,\n", STR_ARG(a->output_name[i]));
   }
-  buf_format(&body, "%s  };\n%s", a->predict->outputs.n > 0 ? "" : "    outputs->none,\n", after);
+  const char *none = a->g->ranked.n > 0 ? "    0,\n" : "    outputs->none,\n";
+  buf_format(&body, "%s  };\n%s", a->predict->outputs.n > 0 ? "" : none, after);
+  return buf_take(&body).s;
+}
+
+/* The same for lists, those that are no outputs too; none has a fifth part. */
+static const char *with_lists(Api *a, const char *before)
+{
+  Buf body = {.arena = a->arena};
+  buf_format(&body, "%s", before);
+  if (a->g->ranked.n > 0) {
+    buf_format(&body, "  const rank_list_out lists[] = {\n");
+  }
+  for (int i = 0; i < LIST_PARTS * a->g->ranked.n; i++) {
+    Str name = a->list_name[i];
+    buf_format(&body, i % LIST_PARTS == 0 ? "    {" : ", ");
+    if (name.n > 0) {
+      buf_format(&body, "outputs->%.*s", STR_ARG(name));
+    } else {
+      buf_format(&body, "0");
+    }
+    buf_format(&body, i % LIST_PARTS == LIST_PART ? "},\n" : "");
+  }
+  buf_format(&body, a->g->ranked.n > 0 ? "  };\n" : "");
   return buf_take(&body).s;
 }
 
@@ -193,8 +216,10 @@ static void library_predict(Api *a)
     "  rank_batch b = {.n = rows};\n"
     "  return rank_library_scratch((const void *)model, &b, RANK_TO_PREDICT);\n");
   define(a, HEAD_PREDICT,
-    with_outputs(a, "  arrays a;\n  rank_batch b = of_inputs(inputs, &a);\n",
-      "  return (int)rank_library_predict((const void *)model, &b, out, scratch);\n"));
+    with_outputs(a, with_lists(a, "  arrays a;\n  rank_batch b = of_inputs(inputs, &a);\n"),
+      a->g->ranked.n > 0
+        ? "  return (int)rank_library_predict((const void *)model, &b, out, lists, scratch);\n"
+        : "  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);\n"));
   define(a, HEAD_EXPLAIN,
     "  arrays a;\n  rank_batch b = of_inputs(inputs, &a);\n  const int use = RANK_TO_PREDICT;\n"
     "  return (int)rank_library_explain((const void *)model, &b, use, message, size);\n");

@@ -134,7 +134,9 @@ static void fits(Text *t)
   for (int i = 0; i < g->fits.n; i++) {
     const Fitted *f = &g->fits.data[i];
     indices(t, "sources", i, f->nsources, f->sources);
-    indices(t, "results", i, f->nresults, f->results);
+    if (f->nresults > 0) {
+      indices(t, "results", i, f->nresults, f->results);
+    }
     Str *x = ARENA_ARRAY(t->arena, Str, f->nsettings + 1);
     for (int k = 0; k < f->nsettings; k++) {
       x[k] = str_format(t->arena, "%.17g", f->settings[k]);
@@ -150,11 +152,17 @@ static void fits(Text *t)
     field(&x, ".name = %.*s", STR_ARG(quoted(t, f->name)));
     field(&x, ".op = %.*s", STR_ARG(quoted(t, f->op)));
     field(&x, ".run = &rank_fit_%.*s", STR_ARG(f->op));
+    if (f->of >= 0) {
+      field(&x, ".uses = 1");
+      field(&x, ".of = %d", f->of);
+    }
     field(&x, ".nsources = %d", f->nsources);
     field(&x, ".sources = fit_sources_%d", i);
     field(&x, ".label = %d", f->label);
     field(&x, ".nresults = %d", f->nresults);
-    field(&x, ".results = fit_results_%d", i);
+    if (f->nresults > 0) {
+      field(&x, ".results = fit_results_%d", i);
+    }
     if (f->nsettings > 0) {
       field(&x, ".settings = fit_settings_%d", i);
     }
@@ -166,11 +174,33 @@ static void fits(Text *t)
   puts_line(t, g->fits.n > 0 ? "};\n" : "");
 }
 
+static void lists(Text *t)
+{
+  const Graph *g = t->g;
+  puts_line(t, "static const rank_list lists[] = {");
+  for (int i = 0; i < g->ranked.n; i++) {
+    const Ranked *r = &g->ranked.data[i];
+    const Fitted *f = &g->fits.data[r->fit];
+    Fields x = {.arena = t->arena};
+    field(&x, ".name = %.*s", STR_ARG(quoted(t, r->name)));
+    flag(&x, "hidden", !r->shown);
+    field(&x, ".item = %d", f->results[0]);
+    field(&x, ".score = %d", f->results[1]);
+    field(&x, ".because = %d", f->nresults > 2 ? f->results[2] : -1);
+    field(&x, ".part = %d", f->nresults > 2 ? f->results[3] : -1);
+    element(t, &x);
+  }
+  puts_line(t, "};\n");
+}
+
 void describe_inputs(Text *t)
 {
   dims(t);
   inputs(t);
   if (t->g->fits.n > 0) {
     fits(t);
+  }
+  if (t->g->ranked.n > 0) {
+    lists(t);
   }
 }

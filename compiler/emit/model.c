@@ -239,8 +239,15 @@ static void metrics(Text *t, const Graph *g)
     field(&f, ".name = %.*s", STR_ARG(quoted(t, m->name)));
     field(&f, ".text = %.*s", STR_ARG(quoted(t, metric_text(t, m))));
     field(&f, ".nargs = %d", m->nargs);
-    field(&f, ".args = %.*s", STR_ARG(fields_text(&args, 0, 0, 0)));
+    if (m->nargs > 0) {
+      field(&f, ".args = %.*s", STR_ARG(fields_text(&args, 0, 0, 0)));
+    }
     field(&f, ".by = %d", m->by);
+    if (m->ranked >= 0) {
+      field(&f, ".ranked = 1");
+      field(&f, ".list = %d", m->ranked);
+      field(&f, ".target = %d", m->target);
+    }
     if (m->nk > 0) {
       field(&f, ".nk = %d", m->nk);
       field(&f, ".k = k_%d", i);
@@ -310,11 +317,13 @@ static void model_struct(Text *t, const Graph *evaluated, Str model)
   line(t, "nfits", g->fits.n);
   line(t, "nparams", g->params.n);
   line(t, "noutputs", evaluated->outputs.n);
+  line(t, "nlists", g->ranked.n);
   line(t, "nmetrics", evaluated->metrics.n);
   line(t, "nstates", p->nstates);
-  buf_format(b, "%s  .inputs = inputs,\n%s%s%s%s%s", dim_count(g) > 0 ? "  .dims = dims,\n" : "",
+  buf_format(b, "%s  .inputs = inputs,\n%s%s%s%s%s%s", dim_count(g) > 0 ? "  .dims = dims,\n" : "",
     g->fits.n > 0 ? "  .fits = fits,\n" : "", g->params.n > 0 ? "  .params = params,\n" : "",
     evaluated->outputs.n > 0 ? "  .outputs = outputs,\n" : "",
+    g->ranked.n > 0 ? "  .lists = lists,\n" : "",
     evaluated->metrics.n > 0 ? "  .metrics = metrics,\n" : "",
     p->nstates > 0 ? "  .state_names = state_names,\n  .state_init = state_init,\n" : "");
   text_line(t, "optimizer", model_trains(g) ? p->name : (Str){0});
@@ -333,6 +342,7 @@ static void model_struct(Text *t, const Graph *evaluated, Str model)
   line(t, "seed", r->seed);
   line(t, "early_stopping", r->early_stopping);
   line(t, "drop_last", r->drop_last);
+  line(t, "no_loss", g->loss == NULL);
   buf_format(b,
     "  .workspace = workspace,\n  .predict = %.*s_predict_batch,\n  .prepare = %.*s_prepare,\n"
     "#ifndef RANK_LIBRARY\n  .evaluate = %.*s_evaluate_batch,\n",

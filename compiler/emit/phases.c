@@ -135,12 +135,12 @@ void phases_function(Emit *e)
   put_line(e, "static void %.*s_phases(const struct %.*s_step *step)", STR_ARG(e->prefix),
     STR_ARG(e->prefix));
   put_open(e, "{");
-  if (e->p->tiles) {
-    put_line(e, "const long size = %s;", tile_size(e));
-  } else {
-    put_line(e, "const long size = (step->n + SLOTS - 1) / SLOTS;");
+  bool loops = e->p->tiles || e->p->blocks.n > 0; /* what only ranks has nothing to compute */
+  if (loops) {
+    put_line(
+      e, "const long size = %s;", e->p->tiles ? tile_size(e) : "(step->n + SLOTS - 1) / SLOTS");
+    put_line(e, "const long tiles = size > 0 ? (step->n + size - 1) / size : 0;");
   }
-  put_line(e, "const long tiles = size > 0 ? (step->n + size - 1) / size : 0;");
   profile_start(e);
   if (any_in(e, PLACE_TILE)) {
     put_line(e, "struct %.*s_tile *tile = step->tiles + rank_thread();", STR_ARG(e->prefix));

@@ -105,14 +105,16 @@ struct Stmt {
   Str name;
   Loc name_loc;
   Expr *expr;
-  bool at_most;                /* DIM */
-  Str doc;                     /* MODEL */
-  TypeExpr type;               /* INPUT, LABEL, TABLE, PARAM; OUTPUT: if has_type */
-  bool has_type;               /* OUTPUT */
-  Expr *init;                  /* TABLE, PARAM; NULL: default */
-  SourceExpr source;           /* INPUT, LABEL */
-  bool per_request;            /* INPUT */
-  Options options;             /* INPUT, LABEL, TRAIN; FN, OPTIMIZER, SCHEDULE: with defaults */
+  bool at_most;      /* DIM */
+  Str doc;           /* MODEL */
+  TypeExpr type;     /* INPUT, LABEL, TABLE, PARAM; OUTPUT: if has_type */
+  bool has_type;     /* OUTPUT */
+  Expr *init;        /* TABLE, PARAM; NULL: default */
+  SourceExpr source; /* INPUT, LABEL */
+  bool per_request;  /* INPUT */
+  Expr *without;     /* LET, OUTPUT of a fit's score: where not ...; NULL: nothing is left out */
+  Options
+    options; /* INPUT, LABEL, TRAIN; LET, OUTPUT of a fit's score; FN, OPTIMIZER, SCHEDULE: with defaults */
   Exprs list;                  /* METRIC: the calls */
   Parameters axes, parameters; /* FN */
   bool axes_rest, rest;        /* the last of them takes all that is left */

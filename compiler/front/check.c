@@ -118,6 +118,10 @@ void adopt_name(const Checker *c, Node *n, Str name)
 
 static void check_let(Checker *c, const Stmt *s)
 {
+  if (is_ranked(c, s->expr)) {
+    check_ranked(c, s);
+    return;
+  }
   Value v = check_expr(c, s->expr);
   if (declare(c, s->name, v, s->name_loc) && v.kind == VALUE_NODE) {
     adopt_name(c, v.node, s->name);

@@ -30,6 +30,8 @@ typedef enum ValueKind {
   VALUE_INPUT, /* by name only: becomes a node when it is used in an expression */
   VALUE_PARAM, /* likewise when dense; a table is looked up */
   VALUE_FN,
+  VALUE_FIT,    /* a fit that is applied by FIT.score(...) */
+  VALUE_RANKED, /* what that gives: a ranked output, or -1 */
   VALUE_LIST
 } ValueKind;
 
@@ -42,7 +44,7 @@ typedef struct Value {
   ValueKind kind;
   Node *node;
   double number;
-  int index; /* AXIS, INPUT, PARAM */
+  int index; /* AXIS, INPUT, PARAM, FIT, RANKED */
   Str fn;
   const Module *module; /* FN */
   int n;                /* LIST */
@@ -130,8 +132,30 @@ void check_input(Checker *c, const Stmt *s);
 
 /* check_fit.c */
 void check_fitted(Checker *c, const Stmt *s);
+
+/* Declares an input that the fit computes, NAME.part, or NAME when part is "". named: it may be used. */
+void add_result(Checker *c, const Stmt *s, Fitted *f, const char *part, Input in, bool named);
+/* A ragged axis of this name and length for results of a fit: declared already, or new. -1: reported. */
+int result_axis(Checker *c, Str name, Loc loc, long most, const char *what);
+
+/* check_fit_items.c */
+/* The arguments of OP(seen) or, lists only, OP(seen, weight). */
+bool check_fit_items(Checker *c, const Expr *e, const char *usage, bool lists, Fitted *f);
+/* An input with a number for each element of a list; -1: reported. */
+int check_list_weight(Checker *c, const Expr *e, int list);
+int vocabulary_root(const Graph *g, int input); /* the input whose vocabulary it has */
+
+/* check_fit_use.c */
 /* At the end: no list of the data along an axis that a fit makes, nothing per request beside fits. */
 void check_fits(Checker *c);
+
+/* check_ranked.c */
+bool is_ranked(Checker *c, const Expr *e); /* FIT.score(...) */
+void check_ranked(Checker *c, const Stmt *s);
+void check_ranked_output(Checker *c, const Stmt *s, int ranked); /* output NAME, of a ranking */
+/* recall(rec, next; ...): whether the first argument is a ranked output; then *good says the rest. */
+bool check_ranked_metric(Checker *c, const Expr *e, Metric *m, bool *good);
+bool ranked_deep_enough(Checker *c, const Expr *e, const Metric *m); /* for every k of the metric */
 
 /* check_fit_file.c */
 bool check_fit_file(

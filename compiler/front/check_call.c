@@ -167,6 +167,11 @@ static Value fail_call(Checker *c, const Module *m, const Expr *e, int n)
   if (b) {
     return fail(c, e->name_loc, "'%.*s' is not a function", STR_ARG(e->name));
   }
+  if (is_ranked(c, e)) {
+    return fail(c, e->loc,
+      "%.*s ranks a whole catalogue; it stands alone: NAME = %.*s(...), top = 10", STR_ARG(e->name),
+      STR_ARG(e->name));
+  }
   Str meant = suggest(c, e->name);
   for (int op = 0; op < OP_COUNT && meant.n == 0; op++) {
     Str word = str_of(op_rows[op].word);

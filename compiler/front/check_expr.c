@@ -60,6 +60,15 @@ Node *to_node(Checker *c, Value v, Loc loc)
   case VALUE_FN:
     fail(c, loc, "'%.*s' is a function; it needs arguments", STR_ARG(v.fn));
     return NULL;
+  case VALUE_FIT: {
+    Str name = c->g->fits.data[v.index].name;
+    fail(c, loc, "'%.*s' is a fit; its scores rank: NAME = %.*s.score(...), top = 10",
+      STR_ARG(name), STR_ARG(name));
+    return NULL;
+  }
+  case VALUE_RANKED:
+    fail(c, loc, "a ranking is no value; its parts are NAME.item and NAME.score");
+    return NULL;
   case VALUE_LIST:
     fail(c, loc, "a list of arguments is no value");
     return NULL;

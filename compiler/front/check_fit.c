@@ -14,7 +14,7 @@ typedef struct Setting {
   const char *name;
   double value, low, high; /* when nothing is said; its range */
   bool whole;
-  const char *words[2]; /* a choice: the words for 0 and 1 */
+  const char *words[4]; /* a choice: the words for 0, 1, ... */
 } Setting;
 
 typedef struct FitOp FitOp;
@@ -25,21 +25,23 @@ struct FitOp {
   bool file;    /* it is read: file = "..."; the first two settings are 0 for what the file says */
   bool axis;    /* it has a ragged axis of its own: axis = NAME */
   bool missing; /* it knows what to do with NaN */
+  bool items;   /* it learns from ids alone, a list of them or one */
+  bool lists;   /* it learns from lists of ids, and perhaps their weights */
+  bool sums;    /* its scores are sums over a list, which explain them */
   Setting settings[MOST_SETTINGS];
+  /* NULL: it has none, and is applied by FIT.score(...) */
   void (*results)(Checker *c, const Stmt *s, const FitOp *op, Fitted *f);
 };
 
 /* ---- results ---- */
 
-/* An input of the model that the fit computes. `part`: behind the fit's name, or "" . */
-static void add_result(Checker *c, const Stmt *s, Fitted *f, const char *part, Input in)
+void add_result(Checker *c, const Stmt *s, Fitted *f, const char *part, Input in, bool named)
 {
   in.name = part[0] ? str_format(c->a, "%.*s.%s", STR_ARG(s->name), part) : s->name;
-  in.same_as = -1;
   in.loc = s->name_loc;
   in.encoding.source = FROM_FIT;
   Value v = {.kind = VALUE_INPUT, .index = c->g->inputs.n};
-  if (declare(c, in.name, v, s->name_loc)) {
+  if (!named || declare(c, in.name, v, s->name_loc)) {
     f->results[f->nresults++] = c->g->inputs.n;
     *VEC_PUSH(c->a, &c->g->inputs) = in;
   }
@@ -48,21 +50,12 @@ static void add_result(Checker *c, const Stmt *s, Fitted *f, const char *part, I
 static void standardize_results(Checker *c, const Stmt *s, const FitOp *op, Fitted *f)
 {
   (void)op;
-  add_result(c, s, f, "", (Input){.type = c->g->inputs.data[f->sources[0]].type});
+  Type type = c->g->inputs.data[f->sources[0]].type;
+  add_result(c, s, f, "", (Input){.type = type, .same_as = -1}, true);
 }
 
-/* The ragged axis over the trees: one of this name, or a new one; -1: reported. */
-static int tree_axis(Checker *c, const Stmt *s, long most)
+int result_axis(Checker *c, Str name, Loc loc, long most, const char *what)
 {
-  Str name = S("T");
-  Loc loc = s->name_loc;
-  for (int i = 0; i < s->expr->options.n; i++) {
-    const Option *o = &s->expr->options.data[i];
-    if (str_eq(o->name, S("axis"))) {
-      name = o->value->name;
-      loc = o->value->loc;
-    }
-  }
   Binding *b = scope_find(c->scope, name);
   if (!b) {
     Axis axis = {.name = name, .kind = AXIS_RAGGED, .extent = most, .root = c->g->axes.n};
@@ -75,12 +68,26 @@ static int tree_axis(Checker *c, const Stmt *s, long most)
     b->value.kind == VALUE_AXIS && b->value.index >= 0 ? &c->g->axes.data[b->value.index] : NULL;
   if (!axis || axis->kind != AXIS_RAGGED || axis->extent != most) {
     fail(c, loc,
-      "'%.*s' is declared already; the axis over the trees is dim %.*s <= %ld, or another "
+      "'%.*s' is declared already; the axis over the %s is dim %.*s <= %ld, or another "
       "name: axis = NAME",
-      STR_ARG(name), STR_ARG(name), most);
+      STR_ARG(name), what, STR_ARG(name), most);
     return -1;
   }
   return b->value.index;
+}
+
+static int tree_axis(Checker *c, const Stmt *s, long most)
+{
+  Str name = S("T");
+  Loc loc = s->name_loc;
+  for (int i = 0; i < s->expr->options.n; i++) {
+    const Option *o = &s->expr->options.data[i];
+    if (str_eq(o->name, S("axis"))) {
+      name = o->value->name;
+      loc = o->value->loc;
+    }
+  }
+  return result_axis(c, name, loc, most, "trees");
 }
 
 static void forest_results(Checker *c, const Stmt *s, const FitOp *op, Fitted *f)
@@ -98,8 +105,10 @@ static void forest_results(Checker *c, const Stmt *s, const FitOp *op, Fitted *f
   long *vocab = ARENA_ARRAY(c->a, long, 1);
   vocab[0] = (long)(rounds * leaves);
   Type ids = {.kind = KIND_ID, .n = 2, .axis = {AXIS_B, (short)axis}};
-  add_result(c, s, f, "leaf", (Input){.type = ids, .nvocab = 1, .vocab = vocab});
-  add_result(c, s, f, "score", (Input){.type = {.kind = KIND_REAL, .n = 1, .axis = {AXIS_B}}});
+  Type number = {.kind = KIND_REAL, .n = 1, .axis = {AXIS_B}};
+  add_result(
+    c, s, f, "leaf", (Input){.type = ids, .nvocab = 1, .vocab = vocab, .same_as = -1}, true);
+  add_result(c, s, f, "score", (Input){.type = number, .same_as = -1}, true);
 }
 
 /* ---- the ops ---- */
@@ -131,6 +140,15 @@ static const FitOp ops[] = {
     .missing = true,
     .settings = {{"trees", 0, 1, 100000, true, {0}}, {"leaves", 0, 1, 32767, true, {0}}},
     .results = forest_results},
+  {.word = "item_cosine",
+    .usage = "item_cosine(seen; neighbors = 100, ...)",
+    .items = true,
+    .lists = true,
+    .sums = true,
+    .settings = {{"neighbors", 100, 1, 1000000, true, {0}},
+      {"weighting", 0, 0, 3, true, {"binary", "count", "idf", "bm25"}},
+      {"shrinkage", 0, 0, 1e9, false, {0}}}},
+  {.word = "popularity", .usage = "popularity(item)", .items = true},
 };
 
 static const FitOp *find_op(Checker *c, const Expr *e)
@@ -142,7 +160,8 @@ static const FitOp *find_op(Checker *c, const Expr *e)
   }
   Buf b = {.arena = c->a};
   for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-    buf_format(&b, "%s%s", i > 0 ? " and " : "", ops[i].usage);
+    const char *between = i == 0 ? "" : i + 1 < sizeof ops / sizeof *ops ? ", " : " and ";
+    buf_format(&b, "%s%s", between, ops[i].usage);
   }
   fail(c, e->loc, "found no operator that is fitted; there are %.*s", STR_ARG(buf_take(&b)));
   return NULL;
@@ -200,6 +219,9 @@ static bool check_count(Checker *c, const Expr *e, const FitOp *op)
 /* Inputs, then the label; the first wrong one is reported. */
 static bool check_arguments(Checker *c, const Expr *e, const FitOp *op, Fitted *f)
 {
+  if (op->items) {
+    return check_fit_items(c, e, op->usage, op->lists, f);
+  }
   if (!check_count(c, e, op)) {
     return false;
   }
@@ -226,13 +248,16 @@ static bool check_arguments(Checker *c, const Expr *e, const FitOp *op, Fitted *
 
 static bool check_choice(Checker *c, const Setting *t, const Expr *e, double *out)
 {
-  for (int k = 0; k < 2; k++) {
+  Buf b = {.arena = c->a};
+  for (int k = 0; k < 4 && t->words[k]; k++) {
     if (e->kind == EXPR_NAME && str_eq(e->name, str_of(t->words[k]))) {
       *out = k;
       return true;
     }
+    bool last = k == 3 || !t->words[k + 1];
+    buf_format(&b, "%s%s", k == 0 ? "" : last ? " or " : ", ", t->words[k]);
   }
-  fail(c, e->loc, "%s is %s or %s", t->name, t->words[0], t->words[1]);
+  fail(c, e->loc, "%s is %.*s", t->name, STR_ARG(buf_take(&b)));
   return false;
 }
 
@@ -266,6 +291,10 @@ static bool check_setting(Checker *c, const FitOp *op, const Option *o, Fitted *
   Buf b = {.arena = c->a};
   for (int i = 0; i < f->nsettings; i++) {
     buf_format(&b, "%s%s", i > 0 ? " " : "; there are ", op->settings[i].name);
+  }
+  if (f->nsettings == 0 && !op->axis) {
+    fail(c, o->loc, "%s has no settings", op->word);
+    return false;
   }
   fail(c, o->loc, "%s has no such setting%.*s%s%s", op->word, STR_ARG(buf_take(&b)),
     op->file ? " file = \"...\"" : "", op->axis ? " and axis = NAME" : "");
@@ -332,85 +361,46 @@ static Str dumped(Checker *c, const Stmt *s, const FitOp *op, const Fitted *f)
   return buf_take(&b);
 }
 
+/* Weights that nothing looks at are a mistake. */
+static bool check_weighted(Checker *c, const Expr *e, const FitOp *op, const Fitted *f)
+{
+  for (int i = 0; op->lists && f->nsources > 1 && i < f->nsettings; i++) {
+    const Setting *t = &op->settings[i];
+    if (t->words[0] && f->settings[i] == 0) {
+      fail(c, e->args.data[1]->loc, "%s = %s looks at no weights; say %s = %s", t->name,
+        t->words[0], t->name, t->words[1]);
+      return false;
+    }
+  }
+  return true;
+}
+
+/* What has no results is applied to a list by name. */
+static void declare_fit(Checker *c, const Stmt *s, const FitOp *op, Fitted *f)
+{
+  if (op->results) {
+    op->results(c, s, op, f);
+  } else {
+    declare(c, s->name, (Value){.kind = VALUE_FIT, .index = c->g->fits.n}, s->name_loc);
+  }
+}
+
 void check_fitted(Checker *c, const Stmt *s)
 {
   const FitOp *op = find_op(c, s->expr);
-  Fitted f = {.name = s->name, .label = -1, .results = ARENA_ARRAY(c->a, int, 2)};
+  Fitted f = {.name = s->name, .of = -1, .at = c->g->inputs.n, .label = -1, .loc = s->name_loc};
+  f.results = ARENA_ARRAY(c->a, int, 2);
+  f.explains = op && op->sums;
   int errors = c->d->errors;
   if (op && check_arguments(c, s->expr, op, &f) && check_settings(c, s->expr, op, &f) &&
-      check_file(c, s->expr, op, &f)) {
+      check_file(c, s->expr, op, &f) && check_weighted(c, s->expr, op, &f)) {
     f.op = str_of(op->word);
     f.text = dumped(c, s, op, &f);
-    op->results(c, s, op, &f);
+    declare_fit(c, s, op, &f);
   }
-  if (c->d->errors == errors && f.nresults > 0) {
+  if (c->d->errors == errors) {
     *VEC_PUSH(c->a, &c->g->fits) = f;
   } else if (!scope_find_here(&c->globals, s->name)) {
     declare(c, s->name, error_value, s->name_loc);
-  }
-}
-
-/* A request and its candidates are two batches; what a fit makes of one of them, no batch would hold. */
-static void check_requests(Checker *c)
-{
-  for (int i = 0; i < c->g->inputs.n && c->g->fits.n > 0; i++) {
-    const Input *in = &c->g->inputs.data[i];
-    if (in->per_request) {
-      fail(c, in->loc, "'%.*s' is per request, in a model that has fits; only one of the two works",
-        STR_ARG(in->name));
-      note(c, c->g->inputs.data[c->g->fits.data[0].results[0]].loc, "a fit is here");
-      return;
-    }
-  }
-}
-
-/* Where a node is first computed with. */
-static Loc first_use(const Graph *g, const Node *x)
-{
-  for (int i = 0; i < g->nodes.n; i++) {
-    const Node *n = g->nodes.data[i];
-    for (int k = 0; k < n->nin; k++) {
-      if (n->in[k] == x && n->loc.source) {
-        return n->loc;
-      }
-    }
-  }
-  return x->loc;
-}
-
-/* Arithmetic with NaN gives NaN, silently; only fits are told what is missing. */
-static void check_missing(Checker *c)
-{
-  for (int i = 0; i < c->ninputs && i < c->g->inputs.n; i++) { /* room is ahead */
-    const Input *in = &c->g->inputs.data[i];
-    if (in->encoding.nan && c->inputs[i]) {
-      fail(c, first_use(c->g, c->inputs[i]),
-        "'%.*s' may be NaN (missing = nan): only a fit that knows missing values can read it",
-        STR_ARG(in->name));
-      note(c, in->loc, "declared here");
-      return;
-    }
-  }
-}
-
-void check_fits(Checker *c)
-{
-  const Graph *g = c->g;
-  check_requests(c);
-  check_missing(c);
-  for (int i = 0; i < g->inputs.n; i++) {
-    const Input *made = &g->inputs.data[i];
-    int axis = made->type.n > 1 ? made->type.axis[1] : AXIS_B;
-    if (made->encoding.source != FROM_FIT || g->axes.data[axis].kind != AXIS_RAGGED) {
-      continue;
-    }
-    for (int k = 0; k < g->inputs.n; k++) {
-      const Input *in = &g->inputs.data[k];
-      if (k != i && type_has(in->type, axis)) {
-        fail(c, in->loc, "'%.*s' cannot have axis '%.*s': the fit of '%.*s' makes its lists",
-          STR_ARG(in->name), STR_ARG(g->axes.data[axis].name), STR_ARG(made->name));
-        return;
-      }
-    }
   }
 }

@@ -93,6 +93,10 @@ static bool find_type(Checker *c, const Stmt *s, Type x, Loc loc, Type *out)
 /* output NAME = EXPR, or output NAME for a value that has a name already */
 void check_output(Checker *c, const Stmt *s)
 {
+  if (s->expr && is_ranked(c, s->expr)) {
+    check_ranked(c, s);
+    return;
+  }
   Value v = error_value;
   if (s->expr) {
     v = check_expr(c, s->expr);
@@ -103,6 +107,10 @@ void check_output(Checker *c, const Stmt *s)
       return;
     }
     v = b->value;
+    if (v.kind == VALUE_RANKED && !s->has_type) {
+      check_ranked_output(c, s, v.index);
+      return;
+    }
   }
   Loc loc = s->expr ? s->expr->loc : s->name_loc;
   Node *n = v.kind == VALUE_ERROR ? NULL : to_node(c, v, loc);
@@ -229,13 +237,21 @@ static void check_one_metric(Checker *c, const Expr *e)
   if (!row) {
     return;
   }
-  Metric m = {.name = e->name, .nargs = 2, .by = -1, .loc = e->loc};
+  Metric m = {.name = e->name, .by = -1, .ranked = -1, .target = -1, .loc = e->loc};
+  bool good = true;
+  if (row->vectors && check_ranked_metric(c, e, &m, &good)) {
+    if (good && metric_options(c, e, row, &m) && ranked_deep_enough(c, e, &m)) {
+      *VEC_PUSH(c->a, &c->g->metrics) = m;
+    }
+    return;
+  }
+  m.nargs = 2;
   if (e->args.n != 2 || e->has_axes) {
     fail(c, e->loc, "wanted %s", row->usage);
     return;
   }
   m.args = ARENA_ARRAY(c->a, Node *, 2);
-  bool good = metric_arg(c, e->args.data[0], row, &m.args[0]);
+  good = metric_arg(c, e->args.data[0], row, &m.args[0]);
   good = metric_arg(c, e->args.data[1], row, &m.args[1]) && good;
   if (!good || !metric_options(c, e, row, &m)) {
     return;
@@ -317,7 +333,7 @@ void check_finish(Checker *c)
   if (g->train.given && !g->loss && !c->loss_failed) {
     fail(c, g->train.loc, "there is nothing to train: the model has no loss");
   }
-  if (g->model.n > 0 && !g->loss && g->outputs.n == 0) {
+  if (g->model.n > 0 && !g->loss && g->outputs.n == 0 && g->ranked.n == 0) {
     fail(c, (Loc){g->source, 0, 0}, "the model computes nothing: it has neither output nor loss");
   }
   if (g->train.early_stopping > 0 && g->metrics.n == 0) {

@@ -130,6 +130,28 @@ void parse_param(Parser *p, Stmt *s)
   }
 }
 
+/* FIT.score(...) where not INPUT, top = 10 */
+static void parse_ranked(Parser *p, Stmt *s)
+{
+  static const Str score = {".score", 6};
+  const Expr *e = s->expr;
+  bool ranked = (s->kind == STMT_LET || s->kind == STMT_OUTPUT) && !p->bad && e->kind == EXPR_CALL;
+  if (!ranked || !str_ends(e->name, score)) {
+    return;
+  }
+  if (accept_word(p, "where")) {
+    if (!accept_word(p, "not")) {
+      parse_fail(p, token_loc(p, p->at), "found %s, wanted 'not', as in: where not seen",
+        token_name(peek(p)));
+      return;
+    }
+    s->without = parse_expr(p);
+  }
+  if (accept(p, TOK_COMMA)) {
+    parse_options(p, &s->options, TOK_END);
+  }
+}
+
 void parse_output(Parser *p, Stmt *s)
 {
   s->name = expect_name(p, &s->name_loc, "of the output");
@@ -139,6 +161,7 @@ void parse_output(Parser *p, Stmt *s)
   }
   if (accept(p, TOK_ASSIGN)) {
     s->expr = parse_expr(p);
+    parse_ranked(p, s);
   }
 }
 
@@ -173,6 +196,7 @@ void parse_let(Parser *p, Stmt *s)
   s->name = expect_name(p, &s->name_loc, "of a value");
   expect(p, TOK_ASSIGN, "and the value");
   s->expr = parse_expr(p);
+  parse_ranked(p, s);
 }
 
 void parse_value(Parser *p, Stmt *s)

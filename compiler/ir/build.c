@@ -54,6 +54,7 @@ Graph *graph_shell(Arena *a, const Graph *old)
   COPY_VEC(a, &g->axes, &old->axes);
   COPY_VEC(a, &g->inputs, &old->inputs);
   COPY_VEC(a, &g->fits, &old->fits);
+  COPY_VEC(a, &g->ranked, &old->ranked);
   COPY_VEC(a, &g->params, &old->params);
   return g;
 }

@@ -321,16 +321,15 @@ void print_declarations(Buf *b, const Graph *g)
   print_model(b, g);
   print_dims(b, g);
   print_data(b, g->data);
-  for (int i = 0; i < g->inputs.n; i++) {
-    buf_str(b, i == 0 ? S("\n") : S(""));
-    if (g->inputs.data[i].encoding.source != FROM_FIT) {
-      print_input(b, g, &g->inputs.data[i]);
-    }
-    for (int k = 0; k < g->fits.n; k++) { /* where its first result stands */
-      const Fitted *f = &g->fits.data[k];
-      if (f->results[0] == i) {
-        buf_format(b, "%.*s\n", STR_ARG(f->text));
+  for (int i = 0; i <= g->inputs.n; i++) {
+    buf_str(b, i == 0 && g->inputs.n > 0 ? S("\n") : S(""));
+    for (int k = 0; k < g->fits.n; k++) { /* where it stood */
+      if (g->fits.data[k].at == i) {
+        buf_format(b, "%.*s\n", STR_ARG(g->fits.data[k].text));
       }
+    }
+    if (i < g->inputs.n && g->inputs.data[i].encoding.source != FROM_FIT) {
+      print_input(b, g, &g->inputs.data[i]);
     }
   }
   for (int i = 0; i < g->params.n; i++) {

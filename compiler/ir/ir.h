@@ -110,14 +110,27 @@ typedef struct Input {
  * computed from its sources before generated code sees a batch. */
 typedef struct Fitted {
   Str name, op;
-  int nsources, *sources; /* inputs */
+  int of;        /* the fit whose state it applies to other inputs, or -1: it learns its own */
+  bool explains; /* its scores are sums over what they are made by */
+  int at;        /* how many inputs were declared before it */
+  int nsources, *sources; /* inputs; -1: one that may be left out was */
   int label;              /* input that it learns from besides, or -1 */
   int nresults, *results; /* inputs, in the op's own order */
   int nsettings;
   double *settings; /* all of the op's, in its order */
   Str file;         /* that it is read from, below the folder of the model's text; or {0} */
   Str text;         /* for dumps: the statement as written */
+  Loc loc;
 } Fitted;
+
+/* A list of items by falling score, each with what brought its score: the results of a fit, as an output
+ * that generated code does not see. */
+typedef struct Ranked {
+  Str name;
+  int fit;          /* its results: items, scores, and perhaps reasons and their parts */
+  bool shown, here; /* is an output; was made one where it was declared */
+  Loc loc;
+} Ranked;
 
 typedef enum InitKind { INIT_ZEROS, INIT_CONSTANT, INIT_NORMAL, INIT_UNIFORM } InitKind;
 
@@ -147,7 +160,9 @@ typedef struct Metric {
   int nargs;
   Node **args;
   int by; /* gauc: index of the input that groups, or -1 */
-  int nk; /* recall(...; k = 10, 100) */
+  int ranked,
+    target; /* places of the ids of input `target` in a ranked output, and no args; or -1 */
+  int nk;   /* recall(...; k = 10, 100) */
   long *k;
   Loc loc;
 } Metric;
@@ -223,6 +238,7 @@ typedef struct Graph {
   VEC(Axis) axes;
   VEC(Input) inputs;
   VEC(Fitted) fits;
+  VEC(Ranked) ranked;
   VEC(Param) params;
   VEC(Node *) nodes;
   VEC(Output) outputs;

@@ -186,6 +186,11 @@ static void print_outputs(Printer *p)
     }
     buf_str(&p->b, S("\n"));
   }
+  for (int i = 0; i < g->ranked.n; i++) {
+    if (g->ranked.data[i].shown && !g->ranked.data[i].here) {
+      buf_format(&p->b, "output %.*s\n", STR_ARG(g->ranked.data[i].name));
+    }
+  }
 }
 
 static void print_metric(Printer *p, const Metric *m)
@@ -194,6 +199,10 @@ static void print_metric(Printer *p, const Metric *m)
   for (int i = 0; i < m->nargs; i++) {
     buf_str(&p->b, i > 0 ? S(", ") : S(""));
     print_value(p, m->args[i]);
+  }
+  if (m->ranked >= 0) {
+    buf_format(&p->b, "%.*s, %.*s", STR_ARG(p->g->ranked.data[m->ranked].name),
+      STR_ARG(p->g->inputs.data[m->target].name));
   }
   if (m->by >= 0) {
     buf_format(&p->b, "; by = %.*s", STR_ARG(p->g->inputs.data[m->by].name));

@@ -84,7 +84,7 @@ int afm_predict(
   rank_real *const out[] = {
     outputs->ctr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int afm_explain(const afm *model, const afm_inputs *inputs, char *message, size_t size)

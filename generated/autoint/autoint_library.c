@@ -84,7 +84,7 @@ int autoint_predict(
   rank_real *const out[] = {
     outputs->ctr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int autoint_explain(const autoint *model, const autoint_inputs *inputs, char *message, size_t size)

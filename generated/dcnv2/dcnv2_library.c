@@ -86,7 +86,7 @@ int dcnv2_predict(
   rank_real *const out[] = {
     outputs->ctr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int dcnv2_explain(const dcnv2 *model, const dcnv2_inputs *inputs, char *message, size_t size)

@@ -87,7 +87,7 @@ int din_predict(
   rank_real *const out[] = {
     outputs->ctr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int din_explain(const din *model, const din_inputs *inputs, char *message, size_t size)

@@ -87,7 +87,7 @@ int din_paper_predict(const din_paper *model, const din_paper_inputs *inputs,
   rank_real *const out[] = {
     outputs->ctr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int din_paper_explain(

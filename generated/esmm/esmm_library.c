@@ -89,7 +89,7 @@ int esmm_predict(
     outputs->ctcvr,
     outputs->cvr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int esmm_explain(const esmm *model, const esmm_inputs *inputs, char *message, size_t size)

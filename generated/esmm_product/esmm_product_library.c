@@ -89,7 +89,7 @@ int esmm_product_predict(const esmm_product *model, const esmm_product_inputs *i
     outputs->cvr,
     outputs->ctcvr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int esmm_product_explain(

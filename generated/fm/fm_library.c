@@ -85,7 +85,7 @@ int fm_predict(const fm *model, const fm_inputs *inputs, const fm_outputs *outpu
   rank_real *const out[] = {
     outputs->ctr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int fm_explain(const fm *model, const fm_inputs *inputs, char *message, size_t size)

@@ -86,7 +86,7 @@ int fwfm_predict(
   rank_real *const out[] = {
     outputs->ctr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int fwfm_explain(const fwfm *model, const fwfm_inputs *inputs, char *message, size_t size)

@@ -88,7 +88,7 @@ int gbdt_lr_predict(
     outputs->p,
     outputs->tree_score,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int gbdt_lr_explain(const gbdt_lr *model, const gbdt_lr_inputs *inputs, char *message, size_t size)

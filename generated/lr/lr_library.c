@@ -85,7 +85,7 @@ int lr_predict(const lr *model, const lr_inputs *inputs, const lr_outputs *outpu
   rank_real *const out[] = {
     outputs->ctr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int lr_explain(const lr *model, const lr_inputs *inputs, char *message, size_t size)

@@ -88,7 +88,7 @@ int mmoe_predict(
     outputs->ctr,
     outputs->ctcvr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int mmoe_explain(const mmoe *model, const mmoe_inputs *inputs, char *message, size_t size)

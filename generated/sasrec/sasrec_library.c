@@ -87,7 +87,7 @@ int sasrec_predict(
   rank_real *const out[] = {
     outputs->ctr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int sasrec_explain(const sasrec *model, const sasrec_inputs *inputs, char *message, size_t size)

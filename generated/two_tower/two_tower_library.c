@@ -86,7 +86,7 @@ int two_tower_predict(const two_tower *model, const two_tower_inputs *inputs,
     outputs->user_vector,
     outputs->ad_vector,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int two_tower_explain(

@@ -88,7 +88,7 @@ int wide_deep_predict(const wide_deep *model, const wide_deep_inputs *inputs,
   rank_real *const out[] = {
     outputs->ctr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int wide_deep_explain(

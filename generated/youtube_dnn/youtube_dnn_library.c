@@ -88,7 +88,7 @@ int youtube_dnn_predict(const youtube_dnn *model, const youtube_dnn_inputs *inpu
     outputs->user_vector,
     outputs->item_vector,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, scratch);
+  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }
 
 int youtube_dnn_explain(

@@ -131,7 +131,8 @@ static void shared_values_get_names(void **state)
   *VEC_PUSH(&s->a, &g->grads) = (Grad){K, d, false};
   *VEC_PUSH(&s->a, &g->grads) =
     (Grad){ADS, build_scatter(g, ADS, 2, (Node *[]){build_input(g, ITEM), d}), false};
-  *VEC_PUSH(&s->a, &g->metrics) = (Metric){.name = S("gauc"),
+  *VEC_PUSH(&s->a, &g->metrics) = (Metric){.ranked = -1,
+    .name = S("gauc"),
     .nargs = 2,
     .args = (Node *[]){v1, y},
     .by = ITEM,

@@ -266,9 +266,10 @@ static void test_evaluate_pairs(void **state)
   static const rank_output outputs[] = {
     {"u", 0, TINY_X, 1, {TINY_X}, 0, NULL}, {"a", 0, TINY_X, 1, {TINY_X}, 0, NULL}};
   static const long k[] = {1, PAIRS};
-  rank_metric metrics[] = {{"recall", "recall(u, a; k = 1, 6000)", 2, {0, 1, 0, 0}, -1, 2, k},
-    {"mrr", "mrr(u, a)", 2, {0, 1, 0, 0}, -1, 0, NULL},
-    {"mse", "mse(u, u)", 2, {0, 0, 0, 0}, -1, 0, NULL}};
+  rank_metric metrics[] = {
+    {"recall", "recall(u, a; k = 1, 6000)", 2, {0, 1, 0, 0}, -1, 2, k, 0, 0, 0},
+    {"mrr", "mrr(u, a)", 2, {0, 1, 0, 0}, -1, 0, NULL, 0, 0, 0},
+    {"mse", "mse(u, u)", 2, {0, 0, 0, 0}, -1, 0, NULL, 0, 0, 0}};
   rank_model m = tiny_model;
   rank_scores scores[2];
   rank_error e = {{0}};

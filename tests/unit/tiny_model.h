@@ -140,8 +140,9 @@ static const rank_param tiny_params[] = {
   {"b", 0, 1, -1, 1, 0, {0}, RANK_ZEROS, 0, 0, 0, 0}};
 static const rank_output tiny_outputs[] = {
   {"ctr", 0, 1, 0, {0}, 0, NULL}, {"click", 1, 1, 0, {0}, 0, NULL}};
-static const rank_metric tiny_metrics[] = {{"auc", "auc(ctr, click)", 2, {0, 1, 0, 0}, -1, 0, NULL},
-  {"gauc", "gauc(ctr, click; by = item)", 2, {0, 1, 0, 0}, 0, 0, NULL}};
+static const rank_metric tiny_metrics[] = {
+  {"auc", "auc(ctr, click)", 2, {0, 1, 0, 0}, -1, 0, NULL, 0, 0, 0},
+  {"gauc", "gauc(ctr, click; by = item)", 2, {0, 1, 0, 0}, 0, 0, NULL, 0, 0, 0}};
 static const char *const tiny_states[] = {"m"};
 static const double tiny_state_init[] = {0};
 
