@@ -12,13 +12,6 @@ static const char STYLE[] =
   ".title{font-size:15px;font-weight:bold}.plain{fill:#a9c4e0}.rewritten{fill:#2f6fae}"
   "line{stroke:#222;stroke-width:1.2}.axis{stroke:#bbb;stroke-width:1}</style>\n";
 
-static void put_text(FILE *out, const char *text)
-{
-  for (; *text != '\0'; text++) {
-    *text == '<' ? fputs("&lt;", out) : *text == '&' ? fputs("&amp;", out) : fputc(*text, out);
-  }
-}
-
 static double fastest(const bench *b, int pass)
 {
   double most = 0;
@@ -72,12 +65,12 @@ int bench_svg(const bench *b, const char *path, rank_error *e)
     "%s<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
     width, height, width, height, STYLE);
   fprintf(f.out, "<text class=\"title\" x=\"%d\" y=\"24\">", LEFT);
-  put_text(f.out, b->m->name);
+  rank_svg_text(f.out, b->m->name);
   fprintf(f.out, "</text>\n<text class=\"small\" x=\"%d\" y=\"40\">", LEFT);
   fprintf(f.out,
     "batch %ld, %d thread%s, median of %ld rounds; the numbers beside it are ratios to ", b->n,
     b->threads, b->threads == 1 ? "" : "s", b->spec->rounds);
-  put_text(f.out, b->spec->levels[0].name);
+  rank_svg_text(f.out, b->spec->levels[0].name);
   fprintf(f.out, "</text>\n");
   int y = TOP + 14;
   for (int pass = 0; pass < b->passes; pass++) {

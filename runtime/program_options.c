@@ -31,6 +31,7 @@ enum {
   KEY_OUT,
   KEY_LOG,
   KEY_LOG_EVERY,
+  KEY_PLOT,
   KEY_CACHE,
   KEY_NO_CACHE,
   KEY_QUIET,
@@ -104,9 +105,7 @@ static const struct {
   {F, {"load", KEY_LOAD, "FILE", 0, "Also tell of these weights", 0}},
   {T, {"save", KEY_SAVE, "FILE", 0, "Where the weights go (default NAME.safetensors)", 0}},
   {T, {"checkpoint-every", KEY_CHECKPOINT, "N", 0,
-        "Also save after every N steps (rows, online): --load FILE goes on from there to the same "
-        "bits",
-        0}},
+        "Also save after every N steps (rows, online): --load FILE goes on to the same bits", 0}},
   {T, {"online", KEY_ONLINE, NULL, 0,
         "Learn row by row as rows come, each scored first; FILE may follow, and is standard input "
         "when nothing is said. Encodings and fits stay as they are in --load",
@@ -142,6 +141,7 @@ static const struct {
       "Through a graph of hnswlib, built first; says what share of the exact result it finds", 0}},
   {P | Q, {"format", KEY_FORMAT, "csv|jsonl", 0, "A line per item, or per row (default csv)", 0}},
   {T, {"log", KEY_LOG, "FILE", 0, "A line of JSON per epoch and per some steps", 0}},
+  {T, {"plot", KEY_PLOT, "FILE.svg", 0, "Learning curves, drawn anew after every epoch", 0}},
   {T, {"log-every", KEY_LOG_EVERY, "N", 0,
         "Steps between lines of --log (default 100); online: rows between lines (10000)", 0}},
   {T, {"patience", KEY_PATIENCE, "N", 0,
@@ -212,7 +212,7 @@ static int parse_text(program_options *o, int key, const char *arg)
     {KEY_BATCH_FILE, &o->batch_file}, {'o', &o->out}, {KEY_INDEX, &o->index},
     {KEY_CATALOGUE, &o->catalogue}, {KEY_OUTPUT, &o->output}, {KEY_ID, &o->id},
     {KEY_EXCLUDE, &o->exclude}, {KEY_LIGHTGBM, &o->lightgbm}, {KEY_FIT, &o->fit},
-    {KEY_TABLES, &o->tables}, {KEY_AGAINST, &o->against}};
+    {KEY_TABLES, &o->tables}, {KEY_AGAINST, &o->against}, {KEY_PLOT, &o->plot}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].key == key) {
       *rows[i].to = arg;
@@ -277,7 +277,7 @@ static void check_online(const program_options *o, struct argp_state *state)
   } rows[] = {{0, o->follow, "follow"}, {0, o->ack, "ack"}, {0, o->from_start, "from-start"},
     {0, o->seconds > 0, "checkpoint-seconds"}, {1, o->valid != NULL, "valid"},
     {1, o->valid_split > 0, "valid-split"}, {1, o->epochs > 0, "epochs"}, {1, o->rows > 0, "rows"},
-    {1, o->patience >= 0, "patience"}};
+    {1, o->patience >= 0, "patience"}, {1, o->plot != NULL, "plot"}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].given && rows[i].online == o->online) {
       argp_error(state, o->online ? "--online and --%s exclude each other" : "--%s needs --online",

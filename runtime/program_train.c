@@ -24,6 +24,7 @@ typedef struct trainer {
   rank_data *data, *valid;
   rank_rows train_rows, valid_rows;
   rank_state best;
+  rank_plot *plot; /* NULL: none is wanted */
   char save[512];
   char made_up[64]; /* temporary file, "" when there is none */
 } trainer;
@@ -188,13 +189,23 @@ static int report_end(trainer *t, const char *save, int result)
   return 128 + number;
 }
 
+/* Drawn once at the beginning: what cannot be written is better known then. */
+static int open_plot(trainer *t, rank_error *e)
+{
+  if (t->o.plot == NULL) {
+    return 0;
+  }
+  t->plot = rank_plot_new(t->o.plot, t->m->name, t->m->solver != NULL ? "iterations" : "epochs");
+  return t->plot == NULL ? rank_fail(e, "out of memory") : rank_plot_write(t->plot, e);
+}
+
 static int run_training(trainer *t, rank_error *e)
 {
   const rank_model *m = t->m;
   const program_options *o = &t->o;
   long patience = o->patience >= 0 ? o->patience : m->early_stopping;
   const char *save = o->save != NULL ? o->save : t->save;
-  if (program_check_writable(save, e) != 0 || fill_model(t, e) != 0 ||
+  if (program_check_writable(save, e) != 0 || open_plot(t, e) != 0 || fill_model(t, e) != 0 ||
       fill_best(t, patience, e) != 0) {
     return -1;
   }
@@ -219,6 +230,7 @@ static int run_training(trainer *t, rank_error *e)
     .save = save,
     .from = t->made_up[0] != '\0' ? "the made-up data" : o->data,
     .log = &t->log,
+    .plot = t->plot,
     .at = t->model.at,
     .stop = program_signals()};
   say_start(t, training.batch, training.epochs);
@@ -287,6 +299,8 @@ int program_train(const rank_model *m, const program_options *o)
   snprintf(t.save, sizeof t.save, "%.480s.safetensors", m->name);
   if (m->optimizer[0] == '\0' && m->nfits == 0) {
     rank_fail(&e, "this model has no `train' line: it only predicts");
+  } else if (m->optimizer[0] == '\0' && o->plot != NULL) {
+    rank_fail(&e, "this model is not trained step by step: there are no curves to --plot");
   } else if (o->online) {
     return program_online(m, o);
   } else if (m->solver != NULL && (o->lr > 0 || o->patience >= 0)) {
@@ -306,6 +320,7 @@ int program_train(const rank_model *m, const program_options *o)
   if (t.best.param != NULL) {
     rank_state_free(&t.best, m);
   }
+  rank_plot_free(t.plot);
   program_close(&t.model, m);
   return code < 0 ? program_error(m, &e) : code;
 }

@@ -201,6 +201,22 @@ void rank_json_number(FILE *out, double x); /* null when not finite */
 void rank_json_scores(FILE *out, const rank_scores *scores);
 const char *rank_count_text(double x, char text[32]); /* 1,234,567 */
 
+/* --- plot.c: learning curves --- */
+
+typedef struct rank_plot rank_plot;
+
+/* `across` says what x counts. The path has to outlive it. NULL: no memory. */
+rank_plot *rank_plot_new(const char *path, const char *title, const char *across);
+void rank_plot_free(rank_plot *p); /* also NULL, as for all of these: then nothing is drawn */
+/* Adds to a curve, made when it is new, of a panel, also made then. NaN and infinities are left out. */
+void rank_plot_point(rank_plot *p, const char *panel, const char *name, double x, double y);
+/* What a validation found: loss and metrics, each metric in its own panel. */
+void rank_plot_scores(rank_plot *p, double x, const rank_scores *scores);
+void rank_plot_mark(rank_plot *p, double x); /* a line at the weights that are kept */
+/* The file, whole or as it was before. */
+int rank_plot_write(const rank_plot *p, rank_error *e);
+void rank_svg_text(FILE *out, const char *text); /* escaped */
+
 /* --- train.c --- */
 
 typedef struct rank_training {
@@ -216,6 +232,7 @@ typedef struct rank_training {
   const char *save; /* NULL: not saved */
   const char *from; /* what the training data is called in messages: its file */
   rank_log *log;
+  rank_plot *plot; /* NULL: none; written after every epoch */
   rank_position at;
   const volatile int *stop; /* a signal's number asks to stop after the step */
 } rank_training;

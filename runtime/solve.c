@@ -185,6 +185,7 @@ static int show_validation(const solving *s, rank_error *e)
   }
   int result = rank_evaluate(t->m, t->s, t->valid, t->batch, t->threads, t->stop, &scores, e);
   if (result == 0) {
+    rank_plot_scores(t->plot, (double)t->at.epoch, &scores);
     rank_log_line(t->log, "valid loss %.5f", scores.loss);
     for (int i = 0; i < scores.n; i++) {
       rank_log_line(t->log, "valid %s %.5f", scores.score[i].name, scores.score[i].value);
@@ -246,6 +247,7 @@ static int iterate(solving *s, rank_error *e)
     }
     t->at.epoch++;
     show_iteration(s);
+    rank_plot_point(t->plot, "objective", "training", (double)t->at.epoch, s->l.f);
     int due = t->checkpoint > 0 && t->at.epoch % t->checkpoint == 0;
     if ((due || rank_now() - s->saved > CHECKPOINT_EVERY) && save(s, e) != 0) {
       return -1;
@@ -287,6 +289,9 @@ int rank_solve(rank_training *t, const rank_weights *weights, rank_error *e)
     result = finish(&s, e);
   } else if (result == 1 && s.l.n > 0 && s.l.calls > 0) {
     result = save(&s, e) != 0 ? -1 : 1;
+  }
+  if (rank_plot_write(t->plot, result < 0 ? NULL : e) != 0) {
+    result = -1;
   }
   rank_log_clear(t->log);
   for (int p = 0; s.grad != NULL && p < t->m->nparams; p++) {

@@ -62,6 +62,9 @@ static int save_final(loop *l, rank_error *e)
     t->at.loss_sum = 0;
     rank_log_line(t->log, "keeping the weights of epoch %ld, the best", t->at.epoch);
   }
+  if (t->best != NULL && t->at.best_epoch > 0) {
+    rank_plot_mark(t->plot, (double)t->at.epoch);
+  }
   return save_current(l, e);
 }
 
@@ -169,18 +172,30 @@ static double mean_loss(const loop *l)
   return l->t->at.loss_sum / (double)(n < l->t->train.n ? n : l->t->train.n);
 }
 
+/* The mean over the steps since the last time, to the log and to the curves. */
+static void note_steps(loop *l)
+{
+  rank_training *t = l->t;
+  double loss = l->recent / (double)l->nrecent;
+  if (t->log->json != NULL) {
+    fprintf(t->log->json,
+      "{\"event\": \"step\", \"epoch\": %ld, \"step\": %llu, \"loss\": ", t->at.epoch + 1,
+      (unsigned long long)t->s->step);
+    rank_json_number(t->log->json, loss);
+    fputs("}\n", t->log->json);
+  }
+  double x = (double)t->at.epoch + (double)t->at.batches / (double)l->batches;
+  rank_plot_point(t->plot, "loss", "training, by step", x, loss);
+  l->recent = 0;
+  l->nrecent = 0;
+}
+
 static void show_step(loop *l)
 {
   rank_training *t = l->t;
   char text[160], count[32];
-  if (t->log->json != NULL && t->log_every > 0 && l->nrecent >= t->log_every) {
-    fprintf(t->log->json,
-      "{\"event\": \"step\", \"epoch\": %ld, \"step\": %llu, \"loss\": ", t->at.epoch + 1,
-      (unsigned long long)t->s->step);
-    rank_json_number(t->log->json, l->recent / (double)l->nrecent);
-    fputs("}\n", t->log->json);
-    l->recent = 0;
-    l->nrecent = 0;
+  if (t->log_every > 0 && l->nrecent >= t->log_every) {
+    note_steps(l);
   }
   double now = rank_now(), rate = speed(l, now);
   double left = (double)(l->batches - t->at.batches) * (double)t->batch / (rate > 0 ? rate : 1);
@@ -283,11 +298,18 @@ static int run_epoch(loop *l, rank_error *e)
     }
   }
   show_epoch(l, &scores);
+  rank_plot_point(t->plot, "loss", "training, by epoch", (double)t->at.epoch + 1, mean_loss(l));
+  if (t->valid.n > 0) {
+    rank_plot_scores(t->plot, (double)t->at.epoch + 1, &scores);
+  }
   t->at.epoch++;
   t->at.batches = 0;
   t->at.loss_sum = 0;
   int early = judge_epoch(l, &scores);
   rank_scores_free(&scores);
+  if (rank_plot_write(t->plot, e) != 0) {
+    return -1;
+  }
   if (early) {
     rank_log_line(t->log, "stopping early: no better epoch in %ld", t->patience);
     return 2;
@@ -335,6 +357,9 @@ int rank_train(rank_training *t, rank_error *e)
     result = save_current(&l, e) != 0 ? -1 : 1;
   } else if (result >= 0) {
     result = save_final(&l, e);
+  }
+  if (rank_plot_write(t->plot, result < 0 ? NULL : e) != 0) { /* also what led to a failure */
+    result = -1;
   }
   rank_log_clear(t->log);
   free(l.order);

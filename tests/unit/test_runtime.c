@@ -67,6 +67,7 @@ typedef struct run_options {
   double split;
   const char *load, *save;
   int threads;
+  rank_plot *plot;
 } run_options;
 
 static int run(const run_options *o, rank_error *e)
@@ -101,7 +102,7 @@ static int run(const run_options *o, rank_error *e)
   assert_int_equal(rank_log_open(&log, 1, NULL, 0, e), 0);
   rank_training t = {&tiny_model, &s, o->patience > 0 ? &best : NULL, enc, {data, 0, n - held},
     {data, n - held, held}, o->epochs, 64, o->patience, 0, 0, o->threads, 0, 0.3, o->save,
-    "tiny.csv", &log, at, &tiny_stopped};
+    "tiny.csv", &log, o->plot, at, &tiny_stopped};
   int result = rank_train(&t, e);
   rank_log_close(&log, e);
   rank_state_free(&s, &tiny_model);
@@ -145,6 +146,34 @@ static void test_resume(void **state)
     assert_same_files(whole, part);
   }
   tiny_stop_at = -1;
+}
+
+/* Curves of a training: a point of each for each epoch, and what was kept. */
+static void test_plot(void **state)
+{
+  (void)state;
+  const char *path = path_of("curves.svg"), *save = path_of("plotted.safetensors");
+  rank_error e = {{0}};
+  run_options o = {.epochs = 3, .patience = 3, .split = 0.2, .save = save, .threads = 1};
+  o.plot = rank_plot_new(path, "tiny", "epochs");
+  assert_int_equal(run(&o, &e), 0);
+  rank_plot_free(o.plot);
+  size_t n;
+  char *text = read_file(path, &n);
+  text[n] = '\0';
+  for (int epoch = 1; epoch <= 3; epoch++) {
+    char end[32];
+    snprintf(end, sizeof end, " at %d</title>", epoch);
+    assert_non_null(strstr(text, end));
+  }
+  assert_non_null(strstr(text, "training, by epoch"));
+  assert_non_null(strstr(text, "validation"));
+  assert_non_null(strstr(text, "the weights that were kept"));
+  free(text);
+  o.plot = rank_plot_new("/nowhere/curves.svg", "tiny", "epochs");
+  assert_int_equal(run(&o, &e), -1); /* after the first epoch */
+  assert_non_null(strstr(e.text, "/nowhere/curves.svg: cannot write"));
+  rank_plot_free(o.plot);
 }
 
 /* Stopped and gone on, the best epoch is still the same. */
@@ -320,6 +349,7 @@ int main(void)
     cmocka_unit_test(test_check_batch),
     cmocka_unit_test(test_first_values),
     cmocka_unit_test(test_resume),
+    cmocka_unit_test(test_plot),
     cmocka_unit_test(test_resume_keeps_best),
     cmocka_unit_test(test_nan_loss),
     cmocka_unit_test(test_weights_of_others),
