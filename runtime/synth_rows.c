@@ -3,8 +3,10 @@
  * One idea: a planted teacher. Each id has a hidden effect and a hidden group, each number a hidden
  * weight; a label is likelier where effects and numbers add up and where the groups of two id inputs (or
  * lists) meet. Everything is a hash of (seed, what, row, input, element), so rows need no memory of each
- * other. Scale and shift are set on the first rows so that a quarter is positive and the best possible
- * AUC is about 0.85. A model without labels gets inputs that go together instead. */
+ * other; what is hidden is the same for every seed, so that what is learnt on the rows of one holds for those
+ * of another. Scale and shift are set on the first rows so that a quarter is positive and the best possible
+ * AUC is about 0.85. A model without labels gets inputs that go together instead: ids by taste, and numbers
+ * that are a mixture of those of the first input, with a little noise. */
 
 #include "synth.h"
 #include "rank_random.h"
@@ -13,17 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROBE_ROWS = 2000, LATENT = 4 };
-enum { U_LENGTH, U_TASTE, U_ID, U_MOVE, U_NUMBER, U_LATENT, U_WEIGHT, U_EFFECT, U_PAIR, U_LABEL };
+enum { PROBE_ROWS = 2000, HIDDEN = 1 /* seed of what is hidden */ };
+enum { U_LENGTH, U_TASTE, U_ID, U_MOVE, U_NUMBER, U_UNUSED, U_WEIGHT, U_EFFECT, U_PAIR, U_LABEL };
 
 static const double BASE_RATE = 0.25, BAYES_AUC = 0.85;
+static const double MIX = 0.8, NOISE = 0.1;
 static const double part_weight[SYNTH_PARTS] = {0.7, 1, 1}; /* effects, numbers, meetings */
 
 /* --- randomness --- */
 
 double synth_uniform(const synth *s, int what, long row, int input, long element)
 {
-  uint64_t key = rank_random_key(s->o->seed, (uint64_t)row, (uint32_t)(input * 64 + what));
+  int hidden = what == U_WEIGHT || what == U_EFFECT || what == U_PAIR;
+  uint64_t seed = hidden ? HIDDEN : s->o->seed;
+  uint64_t key = rank_random_key(seed, (uint64_t)row, (uint32_t)(input * 64 + what));
   return ((double)(rank_mix(key ^ rank_mix((uint64_t)element)) >> 12) + 0.5) * 0x1p-52;
 }
 
@@ -97,18 +102,30 @@ static int64_t draw_bucket(const synth *s, int input, long element)
   return id;
 }
 
+/* The first input of plain numbers; -1: none. */
+static int first_numbers(const synth *s)
+{
+  for (int i = 0; i < s->m->ninputs; i++) {
+    if (!s->m->inputs[i].is_id && s->m->inputs[i].dim < 0 && is_feature(s, i)) {
+      return i;
+    }
+  }
+  return -1;
+}
+
 static double draw_number(const synth *s, int input, long element)
 {
   double x = synth_normal(s, U_NUMBER, s->row, input, element);
-  if (s->has_labels) {
+  int first = s->has_labels ? -1 : first_numbers(s);
+  if (first < 0 || input <= first) {
     return x;
   }
-  double shared = 0; /* inputs that go together, through a few hidden numbers of the row */
-  for (int k = 0; k < LATENT; k++) {
-    shared +=
-      synth_normal(s, U_LATENT, s->row, 0, k) * synth_normal(s, U_WEIGHT, k, input, element);
+  double mixed = 0;
+  for (long k = 0; k < s->m->inputs[first].width; k++) {
+    double weight = synth_normal(s, U_WEIGHT, k, input, element % s->m->inputs[input].width);
+    mixed += MIX * weight * s->number[first][k];
   }
-  return 0.9 * shared / sqrt(LATENT) + 0.44 * x;
+  return mixed + NOISE * x;
 }
 
 static int by_value(const void *a, const void *b)

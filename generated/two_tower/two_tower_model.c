@@ -203,14 +203,14 @@ static const rank_output outputs[] = {
   {.name = "ad_vector", .width = 128, .nshape = 1, .shape = {128}, .nneeds = 1, .needs = needs_1},
 };
 
-static const long k_0[] = {10, 100};
+static const long k_0[] = {1, 10, 100};
 static const rank_metric metrics[] = {
   {.name = "recall",
-    .text = "recall(u, a; k = 10, 100)",
+    .text = "recall(u, a; k = 1, 10, 100)",
     .nargs = 2,
     .args = {0, 1},
     .by = -1,
-    .nk = 2,
+    .nk = 3,
     .k = k_0},
 };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains a model on each real data set and checks the area under the curve on its test part.
+"""Trains a model on each real data set and checks the area under the curve, or recall, on its test part.
 
     run.py RANKC [--data FOLDER] [--seeds N] [NAME ...]
 
@@ -14,7 +14,11 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
+
+sys.dont_write_bytecode = True
+import interactions  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 
@@ -111,6 +115,27 @@ def adult(source, work):
     return work / "train.csv", work / "test.csv"
 
 
+def leave_one_out(form, name):
+    """Everybody's last item is asked for, and fitted is what was known before it."""
+    def split(source, work):
+        interactions.split(form, source / name, work)
+        return work / "known.csv", work / "test.csv"
+    return split
+
+
+def next_films(source, work):
+    """Every film with those before it and its share of the log; the last but one to choose epochs by."""
+    files = interactions.split("movielens", source / "u.data", work / "log")
+    count = Counter(item for _, seen in files["train"] for item in seen)
+    share = {item: n / sum(count.values()) for item, n in count.items()}
+    for name in ("pairs", "valid", "test"):
+        rows = [[item, " ".join(seen), share.get(item, 0)] for _, seen, item in files[name]]
+        write_csv(work / f"{name}.csv", ["item", "hist", "share"], rows)
+    rows = [[item, share.get(str(item), 0)] for item in range(1, 1683)]
+    write_csv(work / "items.csv", ["item", "share"], rows)
+    return work / "pairs.csv", work / "test.csv"
+
+
 # data set, how to split it, the model, the least each auc of the model's metrics may be
 SETS = {
     "criteo": ("criteo-kaggle-8k", criteo, "criteo_fm", [0.705]),
@@ -121,7 +146,19 @@ SETS = {
     "higgs": ("higgs-7k", higgs, "higgs_gbdt", [0.81, 0.82]),
     "adult": ("adult", adult, "adult_gbdt", [0.918, 0.925]),
     "hillstrom": ("hillstrom-48k", hillstrom, "hillstrom_esmm", [0.645, 0.62]),
+    "movielens_cf": ("ml-100k", leave_one_out("movielens", "u.data"), "movielens_cf", [0.173]),
+    "beauty_cf": ("s3rec-beauty", leave_one_out("sequences", "Beauty.txt"), "reviews_cf", [0.091]),
+    "grocery_cf": ("amazon-grocery", leave_one_out("table", "train.csv"), "reviews_cf", [0.083]),
+    "popular": ("ml-100k", leave_one_out("movielens", "u.data"), "../../models/most_popular", [0.12]),
+    "next_film": ("ml-100k", next_films, "../../models/youtube_dnn", [0.135]),
 }
+
+# what is checked instead of the area under the curve, and arguments of train and eval
+AUC = r"(?i)\bauc\b[^\n]*?[\s=:]+([01]\.\d+)"
+RECALL = r"\brecall\([^\n]*; k = 20\) ([01]\.\d+)"
+OTHERWISE = {name: (RECALL, [], []) for name in ("movielens_cf", "beauty_cf", "grocery_cf", "popular")}
+OTHERWISE["next_film"] = (RECALL, ["--valid", "valid.csv", "--patience", "2"],
+                          ["--catalogue", "items.csv", "--exclude", "hist"])
 
 
 def run(*command):
@@ -133,18 +170,20 @@ def run(*command):
 
 
 def measure(options, name, work, seeds):
-    """For each seed (None: the model's own) the test AUCs, in the order of the model's metrics."""
+    """For each seed (None: the model's own) the test figures, in the order of the model's metrics."""
     folder, split, model, _ = SETS[name]
+    pattern, *more = OTHERWISE.get(name, (AUC, [], []))
     work.mkdir(parents=True, exist_ok=True)
     train, test = split(options.data / folder, work)
     run(options.rankc, "build", HERE / f"{model}.rank", "-o", work)
+    program = work / Path(model).name
+    to_train, to_eval = [[work / x if x.endswith(".csv") else x for x in given] for given in more]
     found = []
     for seed in seeds:
         given = [] if seed is None else ["--seed", seed]
-        run(work / model, "train", "--data", train, "--save", work / "weights.st", *given)
-        text = run(work / model, "eval", "--data", test, "--load", work / "weights.st")
-        aucs = re.findall(r"(?i)\bauc\b[^\n]*?[\s=:]+([01]\.\d+)", text)
-        found.append([float(value) for value in aucs])
+        run(program, "train", "--data", train, "--save", work / "weights.st", *given, *to_train)
+        text = run(program, "eval", "--data", test, "--load", work / "weights.st", *to_eval)
+        found.append([float(value) for value in re.findall(pattern, text)])
     return found
 
 
@@ -159,7 +198,8 @@ def report(name, found):
     areas = ", ".join(f"{auc:.4f}" for auc in found[0])
     if len(found) > 1:
         areas = ", ".join(spread(column) for column in zip(*found))
-    print(f"{name}: {model}: test AUC {areas}; wanted {', '.join(map(str, floors))}: "
+    what = "recall@20" if name in OTHERWISE else "AUC"
+    print(f"{name}: {Path(model).name}: test {what} {areas}; wanted {', '.join(map(str, floors))}: "
           f"{'ok' if good else 'FAILED'}", flush=True)
     return good
 
