@@ -212,7 +212,7 @@ rank_data *rank_data_open(const rank_model *m, rank_encoders *enc, const char *p
   }
   d->m = m;
   d->cache = c;
-  d->fits = enc->fits;
+  d->fits = m->nfits > 0 ? enc->fits : NULL; /* without fits the encoders may go first */
   if (o->progress)
     o->progress(o->progress_arg, 1);
   return d;
