@@ -70,6 +70,35 @@ expect 0 'unchanged' "$rankc" emit models/lr.rank -o "$work/emit" -v
   echo "emit left temporary files"
   bad=$((bad + 1))
 }
+# The page: well formed, nothing of the model is markup, and lines are marked in all three places.
+cat >"$work/page.rank" <<'END'
+model page "<script>alert(1)</script>"
+input x : f32[2] from "</pre><b>", "&amp;" # </div><img src=x onerror="alert(2)">
+label y : f32
+param w : f32[2]
+z = sum[2](w * x)
+loss bce_logits(z, y)
+output p = sigmoid(z)
+train sgd(lr = 0.1), batch = 8
+END
+if command -v dot >/dev/null; then
+  expect 0 '' "$rankc" explain "$work/page.rank" --html "$work/page.html"
+  grep -qE '<img|<b>|<script>alert|https?://[^w]' "$work/page.html" && wrong_page="markup of the model, or a link"
+  [ "$(grep -c '<script' "$work/page.html")" = 1 ] || wrong_page="scripts"
+  grep -q '<g id="predict_s[0-9]*" class="node L5"' "$work/page.html" || wrong_page="no node of line 5"
+  grep -q '<div class="L5"><i>5</i>z = ' "$work/page.html" || wrong_page="line 5 is not marked"
+  [ "$(grep -c '<div class="L5">' "$work/page.html")" -gt 4 ] || wrong_page="no C of line 5"
+  [ ! -x /usr/bin/python3 ] || /usr/bin/python3 -c "
+import sys, re, xml.dom.minidom
+page = open(sys.argv[1]).read().split('\n', 1)[1].replace('<meta charset=\"utf-8\">', '')
+page = re.sub(r'<script>.*?</script>', '', page, flags=re.S).replace('&nbsp;', ' ')
+xml.dom.minidom.parseString(page)
+" "$work/page.html" || wrong_page="not well formed"
+  [ -z "${wrong_page:-}" ] || { echo "explain --html: $wrong_page" && bad=$((bad + 1)); }
+  expect 2 'annot' "$rankc" explain "$work/page.rank" --html /nowhere/page.html
+fi
+expect 2 'cannot run dot: there is no such program' env PATH=/nowhere "$rankc" explain "$work/page.rank" --html "$work/none.html"
+
 expect 2 'cannot make the folder' "$rankc" emit models/lr.rank -o /dev/null/x
 
 echo "$bad wrong"

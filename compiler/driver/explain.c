@@ -5,6 +5,7 @@
  * are as long as they may be; bytes are those that go through memory beyond a tile's slab. */
 
 #include "command.h"
+#include "page.h"
 #include "pipeline.h"
 #include "table.h"
 
@@ -13,9 +14,11 @@
 #include "../pass/reason.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef struct Explain {
   Arena *a;
+  FILE *out;
   const Options *o;
   const Plan *p;
   const Count *count;
@@ -53,7 +56,7 @@ static double total_work(const Graph *g)
 }
 
 /* What each pass did to the size of the program. */
-static int explain_passes(Session *s)
+static int explain_passes(Session *s, FILE *out)
 {
   Arena *a = s->options->arena;
   Table t = {.arena = a,
@@ -70,13 +73,13 @@ static int explain_passes(Session *s)
     table_cell(&t, count_text(a, total_work(s->graph)));
     table_cell(&t, i < 0 ? S("the model as written") : str_of(passes[i].doc));
   }
-  printf("The program, operations for one sample with lists of the greatest length\n\n");
-  table_print(&t, "  ", stdout);
+  fprintf(out, "The program, operations for one sample with lists of the greatest length\n\n");
+  table_print(&t, "  ", out);
   return EXIT_FINE;
 }
 
 /* The rewrites that save arithmetic, where they fired. */
-static void explain_rewrites(const Session *s)
+static void explain_rewrites(const Session *s, FILE *out)
 {
   Arena *a = s->options->arena;
   const RuleLog *log = s->graph->log;
@@ -91,11 +94,11 @@ static void explain_rewrites(const Session *s)
       table_cell(&t, str_of(f->why));
     }
   }
-  printf("\nRewritten to save arithmetic%s; and %ld simplifications\n",
+  fprintf(out, "\nRewritten to save arithmetic%s; and %ld simplifications\n",
     t.cells.n > 0 ? "" : ": nothing", simple);
   if (t.cells.n > 0) {
-    fputs("\n", stdout);
-    table_print(&t, "  ", stdout);
+    fputs("\n", out);
+    table_print(&t, "  ", out);
   }
 }
 
@@ -199,8 +202,8 @@ static void slab_map(const Explain *x)
     at += bytes;
   }
   if (t.cells.n > 0) {
-    fputs("\n", stdout);
-    table_print(&t, "  ", stdout);
+    fputs("\n", x->out);
+    table_print(&t, "  ", x->out);
   }
 }
 
@@ -213,15 +216,15 @@ static void explain_plan(const Explain *x, const char *role)
     flops += per_sample(x, &x->count->groups.data[i].flops);
     bytes += per_sample(x, &x->count->groups.data[i].bytes);
   }
-  printf("\n%s: %d phase%s, %d statements in %d groups\n", role, p->phases,
+  fprintf(x->out, "\n%s: %d phase%s, %d statements in %d groups\n", role, p->phases,
     p->phases == 1 ? "" : "s", p->stmts.n, p->blocks.n);
-  printf("  %.*s operations and %.*s bytes per sample, in batches of %ld\n",
+  fprintf(x->out, "  %.*s operations and %.*s bytes per sample, in batches of %ld\n",
     STR_ARG(count_text(a, flops)), STR_ARG(count_text(a, bytes)), batch_of(p));
   if (p->tiles) {
-    printf("  tiles of %d samples, %.*s bytes of slab for each thread\n", p->tile,
+    fprintf(x->out, "  tiles of %d samples, %.*s bytes of slab for each thread\n", p->tile,
       STR_ARG(count_text(a, slab_bytes(p, x->o->f64))));
   }
-  printf("  %.*s bytes kept for each sample of the batch\n\n",
+  fprintf(x->out, "  %.*s bytes kept for each sample of the batch\n\n",
     STR_ARG(count_text(a, batch_bytes(p, x->o->f64))));
   Table t = {.arena = a,
     .columns = 8,
@@ -231,34 +234,70 @@ static void explain_plan(const Explain *x, const char *role)
   for (int i = 0; i < x->count->groups.n; i++) {
     group_rows(x, i, &t);
   }
-  table_print(&t, "  ", stdout);
+  table_print(&t, "  ", x->out);
   if (p->tiles) {
     slab_map(x);
   }
 }
 
-int command_explain(Options *o)
+static int explain(Session *s, FILE *out, PageRole *roles, int *n)
 {
   static const struct {
     const char *name;
     Role role;
-  } roles[] = {{"predict", ROLE_PREDICT}, {"train", ROLE_TRAIN}};
-  Session s = {0};
-  int code = session_start(&s, o);
-  if (code == EXIT_FINE) {
-    printf("%.*s\n\n", STR_ARG(s.graph->model));
-    code = explain_passes(&s);
+  } all[] = {{"predict", ROLE_PREDICT}, {"train", ROLE_TRAIN}};
+  Options *o = s->options;
+  fprintf(out, "%.*s\n\n", STR_ARG(s->graph->model));
+  int code = explain_passes(s, out);
+  if (code != EXIT_FINE) {
+    return code;
   }
-  if (code == EXIT_FINE) {
-    explain_rewrites(&s);
-  }
+  explain_rewrites(s, out);
   EmitOptions options = {.level = o->level, .rewrite = o->rewrite, .f64 = o->f64, .tile = o->tile};
-  for (int i = 0; i < 2 && code == EXIT_FINE; i++) {
-    if (roles[i].role != ROLE_TRAIN || (s.graph->loss && s.graph->grads.n > 0)) {
-      const Plan *p = emit_plan(o->arena, s.graph, &options, roles[i].role);
-      Explain x = {o->arena, o, p, count_plan(o->arena, p, o->f64)};
-      explain_plan(&x, roles[i].name);
+  for (int i = 0; i < 2; i++) {
+    if (all[i].role != ROLE_TRAIN || (s->graph->loss && s->graph->grads.n > 0)) {
+      const Plan *p = emit_plan(o->arena, s->graph, &options, all[i].role);
+      Explain x = {o->arena, out, o, p, count_plan(o->arena, p, o->f64)};
+      roles[(*n)++] = (PageRole){all[i].name, p, x.count};
+      explain_plan(&x, all[i].name);
     }
   }
+  return EXIT_FINE;
+}
+
+/* --html: the same text is a part of the page. */
+static int explain_page(Session *s)
+{
+  Options *o = s->options;
+  PageRole roles[2];
+  EmitFiles files = {0};
+  int n = 0;
+  char *text = NULL;
+  size_t length = 0;
+  FILE *out = open_memstream(&text, &length);
+  if (!out) {
+    fprintf(stderr, "rankc: error: out of memory\n");
+    return EXIT_INTERNAL;
+  }
+  int code = explain(s, out, roles, &n);
+  fclose(out);
+  if (code == EXIT_FINE) {
+    EmitOptions options = {
+      .level = o->level, .rewrite = o->rewrite, .f64 = o->f64, .tile = o->tile};
+    emit_model(o->arena, s->graph, &options, &files);
+    code = page_write(s, roles, n, &files, (Str){text, (int)length}) ? EXIT_FINE : EXIT_USAGE;
+  }
+  free(text);
   return code;
+}
+
+int command_explain(Options *o)
+{
+  Session s = {0};
+  PageRole roles[2];
+  int n = 0, code = session_start(&s, o);
+  if (code != EXIT_FINE) {
+    return code;
+  }
+  return o->html.n > 0 ? explain_page(&s) : explain(&s, stdout, roles, &n);
 }

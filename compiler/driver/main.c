@@ -26,7 +26,7 @@ static const Subcommand commands[] = {
   {"run", "mlwefcr", command_run, "Build into a folder, then run `NAME train ARGUMENTS`",
     "Options of rankc come before the model, what follows it goes to the program; when that begins "
     "with a word (eval, predict, ...), this word replaces train."},
-  {"explain", "mlwef", command_explain, "Say how a model will run, and what that costs",
+  {"explain", "mlwefh", command_explain, "Say how a model will run, and what that costs",
     "Sizes and costs are computed from the program; nothing is compiled or run."},
   {"bench", "mefcb", command_bench, "Measure fused against unfused, level by level",
     "Builds the levels into a folder (default build/NAME.bench), checks that they agree, and runs "

@@ -293,6 +293,7 @@ static const struct Group {
   {'b', {.options = bench_options, .parser = bench_parse}},
   {'i', {.options = interpret_options, .parser = interpret_parse}},
   {'g', {.options = gradcheck_options, .parser = gradcheck_parse}},
+  {'h', {.options = explain_options, .parser = explain_parse}},
   {'o', {.options = ops_options, .parser = ops_parse}},
 };
 

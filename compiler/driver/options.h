@@ -45,6 +45,7 @@ typedef struct Options {
   double seconds, zipf;
   bool groups;
   Str csv, svg;
+  Str html;  /* explain: a page instead of text */
   int nrest; /* run: what follows the model on the command line */
   char *const *rest;
 } Options;
@@ -68,8 +69,10 @@ int option_word(const struct argp_state *state, const char *what, const char *te
 extern const char *const fuse_words[]; /* by FuseLevel */
 extern const struct argp_option bench_options[];
 error_t bench_parse(int key, char *arg, struct argp_state *state);
-extern const struct argp_option interpret_options[], ops_options[], gradcheck_options[];
+extern const struct argp_option interpret_options[], ops_options[], gradcheck_options[],
+  explain_options[];
 error_t interpret_parse(int key, char *arg, struct argp_state *state);
+error_t explain_parse(int key, char *arg, struct argp_state *state);
 error_t ops_parse(int key, char *arg, struct argp_state *state);
 error_t gradcheck_parse(int key, char *arg, struct argp_state *state);
 void bench_defaults(Options *o);

@@ -1,11 +1,11 @@
-/* options_tools.c: the options of the tools beside the compiler: interpret, ops, gradcheck. */
+/* options_tools.c: the options of the tools beside the compiler: interpret, explain, ops, gradcheck. */
 
 #include "options.h"
 
 #include <limits.h>
 #include <stdlib.h>
 
-enum { KEY_LOAD = 768, KEY_BATCH, KEY_STEPS, KEY_MARKDOWN, KEY_TOLERANCE, KEY_PROBES };
+enum { KEY_LOAD = 768, KEY_BATCH, KEY_STEPS, KEY_MARKDOWN, KEY_TOLERANCE, KEY_PROBES, KEY_HTML };
 
 const struct argp_option interpret_options[] = {
   {"load", KEY_LOAD, "FILE", 0, "Parameters (safetensors)", 0},
@@ -54,6 +54,22 @@ error_t ops_parse(int key, char *arg, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
   }
   o->markdown = true;
+  return 0;
+}
+
+const struct argp_option explain_options[] = {
+  {"html", KEY_HTML, "FILE", 0,
+    "A page instead of text: the graph (drawn by graphviz) beside the model and the C", 0},
+  {0},
+};
+
+error_t explain_parse(int key, char *arg, struct argp_state *state)
+{
+  Options *o = state->input;
+  if (key != KEY_HTML) {
+    return ARGP_ERR_UNKNOWN;
+  }
+  o->html = str_of(arg);
   return 0;
 }
 
