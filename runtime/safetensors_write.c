@@ -45,7 +45,7 @@ static const char *entry_part(const st_entry *t, uint64_t at, size_t n, char *ro
 
 static uint64_t entry_sum(const st_entry *t)
 {
-  static _Thread_local char room[CHUNK];
+  char room[CHUNK];
   const uint64_t bytes = entry_bytes(t);
   XXH64_state_t hash;
   XXH64_reset(&hash, 0);
@@ -58,7 +58,7 @@ static uint64_t entry_sum(const st_entry *t)
 
 static int write_entry(const st_entry *t, FILE *out)
 {
-  static _Thread_local char room[CHUNK];
+  char room[CHUNK];
   const uint64_t bytes = entry_bytes(t);
   for (uint64_t at = 0; at < bytes; at += CHUNK) {
     size_t n = bytes - at < CHUNK ? (size_t)(bytes - at) : CHUNK;

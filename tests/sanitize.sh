@@ -14,6 +14,7 @@ if [ "$what" = valgrind ]; then
   trap 'rm -rf "$work"' EXIT
   # valgrind knows AVX2 and not AVX-512
   "$2" build -O1 --march=x86-64-v2 models/din.rank -o "$work/din" &&
+    strip --strip-debug "$work/din/din" && # whose format valgrind may not know
     OMP_NUM_THREADS=1 valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
       "$work/din/din" train --rows 300 --epochs 1 --threads 1 --quiet --no-cache --save "$work/w"
   exit $?

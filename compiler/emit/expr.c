@@ -305,39 +305,21 @@ static Printed print_gate(Emit *e, const Env *env, const Node *n)
 
 static Printed print_random(Emit *e, const Env *env, const Node *n)
 {
-  Buf b = {.arena = e->arena};
-  long k = 1;
-  int power = 0, of = -1; /* of whose samples; further batch axes make pairs with them */
-  for (int i = n->type.n - 1; i >= 0; i--) {
-    int axis = n->type.axis[i];
-    if (e->g->axes.data[axis].kind != AXIS_BATCH) {
-      put_term(e, &b, env->index[axis], k);
-      k *= axis_extent(e->g, axis);
-    } else if (of != AXIS_B) {
-      of = axis;
-    }
-  }
-  for (int i = n->type.n - 1; i >= 0; i--) {
-    int axis = n->type.axis[i];
-    if (e->g->axes.data[axis].kind == AXIS_BATCH && axis != of) {
-      put_term(e, &b, across_text(e, env->index[axis], power++), k);
-    }
-  }
-  Str sample = of < 0 ? S("0") : env->index[of];
-  if (of == AXIS_B && !env->absolute) {
-    sample = put_text(e, "s0 + %.*s", STR_ARG(sample));
-  }
-  return atom(
-    put_text(e, "(rank_real)rank_random_at(step->random[%d], (uint64_t)(%.*s), (uint64_t)(%.*s))",
-      n->leaf, STR_ARG(sample), STR_ARG(b.n > 0 ? buf_take(&b) : S("0"))),
-    false);
+  return atom(random_text(e, env, n), false);
 }
 
-static Printed print_size(Emit *e, const Node *n)
+/* Of a batch, of the sample's list, or of another sample's. */
+static Printed print_size(Emit *e, const Env *env, const Node *n)
 {
   int axis = n->axes[0];
   if (e->g->axes.data[axis].kind == AXIS_BATCH) {
     return (Printed){S("(rank_real)step->n"), PREC_UNARY, false};
+  }
+  if (env->absolute) {
+    Str off = e->axis_name[axis_root(e->g, axis)], at = env->index[AXIS_B];
+    return (Printed){put_text(e, "(rank_real)(step->%.*s_off[%.*s + 1] - step->%.*s_off[%.*s])",
+                       STR_ARG(off), STR_ARG(at), STR_ARG(off), STR_ARG(at)),
+      PREC_UNARY, false};
   }
   return (Printed){
     put_text(e, "(rank_real)%.*s_len", STR_ARG(root_name(e, axis))), PREC_UNARY, false};
@@ -424,7 +406,7 @@ static Printed print(Emit *e, const Env *env, const Node *n)
       PREC_UNARY, false};
   }
   case OP_SIZE:
-    return print_size(e, n);
+    return print_size(e, env, n);
   case OP_RANDOM:
     return print_random(e, env, n);
   case OP_GATHER:

@@ -89,6 +89,7 @@ Str target_of(Emit *e, const Env *env, const Node *n);       /* the same, to be 
 Env through_view(Emit *e, const Env *env, const Node *view); /* as the view's operand needs it */
 void put_term(Emit *e, Buf *b, Str x, long k);               /* adds x * k to a sum */
 bool text_has_space(Str x);
+Str random_text(Emit *e, const Env *env, const Node *n);
 Str across_text(Emit *e, Str index, int power); /* index times so many samples as `power` batches */
 Str times_text(Emit *e, Str x, long k);         /* x * k */
 Str times_batch(Emit *e, const char *n, int power); /* " * n", power times; in sweeps, of a block */

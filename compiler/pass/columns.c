@@ -14,6 +14,23 @@ static bool same_product(const Stmt *x, const Stmt *y)
          x->contract.b == y->contract.b;
 }
 
+/* Of the same products the one that is made in the earliest phase is kept for the others. */
+static void share_products(Plan *p, const Stmt *s)
+{
+  const Stmt *first = s;
+  for (int j = 0; j < p->stmts.n; j++) {
+    const Stmt *other = &p->stmts.data[j];
+    bool earlier = other->phase < first->phase || (other->phase == first->phase && other < first);
+    if (other->kind == STMT_CONTRACT && same_product(other, s) && earlier) {
+      first = other;
+    }
+  }
+  if (first != s) {
+    p->value[s->node->id].same = first->node;
+    p->value[first->node->id].keeps = true;
+  }
+}
+
 void plan_turned(Arena *a, Plan *p)
 {
   for (int i = 0; i < p->stmts.n; i++) {
@@ -22,13 +39,7 @@ void plan_turned(Arena *a, Plan *p)
     if (s->kind != STMT_CONTRACT || !c->cols_n) {
       continue;
     }
-    for (int j = 0; j < i && !p->value[s->node->id].same; j++) {
-      const Stmt *before = &p->stmts.data[j];
-      if (before->kind == STMT_CONTRACT && same_product(before, s)) {
-        p->value[s->node->id].same = before->node;
-        p->value[before->node->id].keeps = true;
-      }
-    }
+    share_products(p, s);
     Turned t = {.node = c->b, .axis = c->n, .nk = c->nk, .size = 1};
     for (int k = 0; k < c->nk; k++) {
       t.k[k] = c->k[k];

@@ -26,7 +26,11 @@ static bool renames_batch(const Graph *g, const Node *n)
 bool samples_meet(const Graph *g, const Node *n)
 {
   if (n->op == OP_RENAME) {
-    return renames_batch(g, n) && !type_has(n->type, AXIS_B);
+    bool gives_away = false; /* B's own become another's, also when another's become B's */
+    for (int i = 0; i + 1 < n->naxes; i += 2) {
+      gives_away |= n->axes[i] == AXIS_B;
+    }
+    return gives_away || (renames_batch(g, n) && !type_has(n->type, AXIS_B));
   }
   return (n->op == OP_SUM || n->op == OP_MAX) && type_has(n->in[0]->type, AXIS_B) &&
          !type_has(n->type, AXIS_B);
