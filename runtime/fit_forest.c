@@ -70,12 +70,4 @@ static int learn(const fit_call *c, fit_state *s, rank_error *e)
 
 #endif
 
-const rank_fit_op rank_fit_forest = {.keys = FIT_TREES_KEYS,
-  .learn = FIT_LEARN(learn),
-  .ready = fit_trees_ready,
-  .forget = fit_trees_forget,
-  .apply = fit_trees_apply,
-  .room = fit_trees_room,
-  .info = fit_trees_info,
-  .no_rows = 1,
-  .write_lightgbm = FIT_WRITE(fit_trees_write_lightgbm)};
+const rank_fit_op rank_fit_forest = {FIT_TREES_OP, .learn = FIT_LEARN(learn), .no_rows = 1};

@@ -193,11 +193,4 @@ static int learn(const fit_call *c, fit_state *s, rank_error *e)
 
 #endif
 
-const rank_fit_op rank_fit_gbdt = {.keys = FIT_TREES_KEYS,
-  .learn = FIT_LEARN(learn),
-  .ready = fit_trees_ready,
-  .forget = fit_trees_forget,
-  .apply = fit_trees_apply,
-  .room = fit_trees_room,
-  .info = fit_trees_info,
-  .write_lightgbm = FIT_WRITE(fit_trees_write_lightgbm)};
+const rank_fit_op rank_fit_gbdt = {FIT_TREES_OP, .learn = FIT_LEARN(learn)};

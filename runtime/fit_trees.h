@@ -9,11 +9,6 @@
 
 enum { FIT_TREES_MOST, FIT_TREES_LEAVES };
 
-#define FIT_TREES_KEYS \
-  { \
-    "codes", "head", "trees", "leaves", "nodes", "words" \
-  }
-
 static inline rank_matrix fit_trees_matrix(const rank_real *at, long rows, long columns)
 {
   return (rank_matrix){at, rows, (int)columns, columns, sizeof(rank_real) == 8};
@@ -31,5 +26,11 @@ size_t fit_trees_room(const rank_model *m, const rank_fit *fit, const fit_state 
 int fit_trees_write_lightgbm(const fit_state *s, FILE *out, rank_error *e);
 void fit_trees_info(
   const rank_model *m, const rank_fit *fit, const fit_state *s, FILE *out, int json);
+
+/* Of an op's row: its tensors and these functions. How it learns is its own. */
+#define FIT_TREES_OP \
+  .keys = {"codes", "head", "trees", "leaves", "nodes", "words"}, .ready = fit_trees_ready, \
+  .forget = fit_trees_forget, .apply = fit_trees_apply, .room = fit_trees_room, \
+  .info = fit_trees_info, .write_lightgbm = FIT_WRITE(fit_trees_write_lightgbm)
 
 #endif

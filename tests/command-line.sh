@@ -33,6 +33,13 @@ done
 expect 0 'CONST.*a number' "$rankc" ops
 expect 0 '^\| op \|' "$rankc" ops --markdown
 
+expect 0 'line 19  a sum over pairs that is a product of sums' "$rankc" explain models/fm.rank
+expect 0 'Rewritten to save arithmetic: nothing; and 0 simplifications' "$rankc" explain models/fm.rank --max-rewrites=0
+expect 0 '3 rewrites and simplifications; the last rewrite, line [0-9]+: ' \
+  "$rankc" emit models/fm.rank -o "$work/fm" --max-rewrites=3 -v
+expect 2 "--max-rewrites: 'some' is not a whole number" "$rankc" emit models/fm.rank --max-rewrites=some
+expect 0 '0 of 4 parameters above' "$rankc" gradcheck models/fm.rank --max-rewrites=0
+
 expect 2 'which model' "$rankc" check
 expect 2 'too many arguments' "$rankc" check a.rank b.rank
 expect 2 'cannot open' "$rankc" check "$work/none.rank"

@@ -19,20 +19,10 @@ import sys
 import tempfile
 import time
 
+import harness
+from harness import check, read
+
 here = os.path.dirname(os.path.abspath(__file__))
-failures = 0
-
-
-def check(what, fine, detail=""):
-    global failures
-    if not fine:
-        failures += 1
-        print(f"FAILED: {what}\n{detail}".rstrip(), flush=True)
-
-
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
 
 
 class Trial:
@@ -202,7 +192,7 @@ def main():
         shared_cache(t, max(3, o.kills // 10), rng)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    sys.exit(failures > 0)
+    sys.exit(harness.failures > 0)
 
 
 main()

@@ -21,21 +21,11 @@ import tempfile
 import threading
 import time
 
+import harness
+from harness import check, read
+
 here = os.path.dirname(os.path.abspath(__file__))
-failures = 0
 ROWS = 12000
-
-
-def check(what, fine, detail=""):
-    global failures
-    if not fine:
-        failures += 1
-        print(f"FAILED: {what}\n{detail}".rstrip(), flush=True)
-
-
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
 
 
 def saved_rows(path):
@@ -314,7 +304,7 @@ def main():
         check("no temporary files of killed programs", not left, str(left))
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    sys.exit(failures > 0)
+    sys.exit(harness.failures > 0)
 
 
 main()

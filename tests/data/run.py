@@ -150,13 +150,17 @@ SETS = {
     "beauty_cf": ("s3rec-beauty", leave_one_out("sequences", "Beauty.txt"), "reviews_cf", [0.091]),
     "grocery_cf": ("amazon-grocery", leave_one_out("table", "train.csv"), "reviews_cf", [0.083]),
     "popular": ("ml-100k", leave_one_out("movielens", "u.data"), "../../models/most_popular", [0.12]),
+    "beauty_popular": ("s3rec-beauty", leave_one_out("sequences", "Beauty.txt"),
+                       "../../models/most_popular", [0.02]),
+    "grocery_popular": ("amazon-grocery", leave_one_out("table", "train.csv"),
+                        "../../models/most_popular", [0.02]),
     "next_film": ("ml-100k", next_films, "../../models/youtube_dnn", [0.135]),
 }
 
 # what is checked instead of the area under the curve, and arguments of train and eval
 AUC = r"(?i)\bauc\b[^\n]*?[\s=:]+([01]\.\d+)"
 RECALL = r"\brecall\([^\n]*; k = 20\) ([01]\.\d+)"
-OTHERWISE = {name: (RECALL, [], []) for name in ("movielens_cf", "beauty_cf", "grocery_cf", "popular")}
+OTHERWISE = {name: (RECALL, [], []) for name in SETS if name.endswith(("_cf", "popular"))}
 OTHERWISE["next_film"] = (RECALL, ["--valid", "valid.csv", "--patience", "2"],
                           ["--catalogue", "items.csv", "--exclude", "hist"])
 

@@ -23,6 +23,26 @@
 
 #include "rank_data.h"
 
+/* Rows of a model's inputs: an id, and a list of ids over the same vocabulary along the axis of dim 0. `size`
+ * has the vocabulary's size, or 0. */
+static const char *const item_column[] = {"item"}, *const hist_column[] = {"hist"};
+
+#define ITEM_INPUT(size) \
+  { \
+    .name = "item", .is_id = 1, .dim = -1, .width = 1, .nvocab = 1, .vocab = size, .same_as = -1, \
+    .encoding = { \
+      PLAIN(item_column, 1), \
+      .vocab = 1 \
+    } \
+  }
+#define HIST_INPUT(size) \
+  { \
+    .name = "hist", .is_id = 1, .dim = 0, .width = 1, .nvocab = 1, .vocab = size, .same_as = 0, \
+    .encoding = { \
+      LIST(hist_column, " ") \
+    } \
+  }
+
 static char data_dir[64]; /* "" until data_setup */
 
 static inline int data_setup(void **state)

@@ -10,9 +10,7 @@
 
 #include "data_text.h"
 
-static const char *const x_column[] = {"x"}, *const y_column[] = {"y"},
-                         *const item_column[] = {"item"};
-static const char *const hist_column[] = {"hist"};
+static const char *const x_column[] = {"x"}, *const y_column[] = {"y"};
 static const char *const time_column[] = {"time"};
 
 /* x, y: two numbers. */
@@ -206,22 +204,8 @@ static void test_numbers(void **state)
 static const long shared_size[] = {0};
 static const rank_dim l3[] = {{"L", 3}};
 static const rank_input history_inputs[] = {
-  {.name = "item",
-    .is_id = 1,
-    .dim = -1,
-    .width = 1,
-    .nvocab = 1,
-    .vocab = shared_size,
-    .same_as = -1,
-    .encoding = {PLAIN(item_column, 1), .vocab = 1}},
-  {.name = "hist",
-    .is_id = 1,
-    .dim = 0,
-    .width = 1,
-    .nvocab = 1,
-    .vocab = shared_size,
-    .same_as = 0,
-    .encoding = {LIST(hist_column, " ")}},
+  ITEM_INPUT(shared_size),
+  HIST_INPUT(shared_size),
   {.name = "time", .dim = 0, .width = 1, .same_as = -1, .encoding = {LIST(time_column, "|")}},
 };
 static const rank_model history = {.name = "history",

@@ -14,27 +14,12 @@
 
 enum { ROWS = 3000, LONGEST = 9 };
 
-static const char *const item_column[] = {"item"}, *const hist_column[] = {"hist"};
 static const char *const v_columns[] = {"a", "b"};
 static const long learnt[] = {0};
 static const rank_dim dims[] = {{"L", LONGEST}};
 static const rank_input inputs[] = {
-  {.name = "item",
-    .is_id = 1,
-    .dim = -1,
-    .width = 1,
-    .nvocab = 1,
-    .vocab = learnt,
-    .same_as = -1,
-    .encoding = {PLAIN(item_column, 1), .vocab = 1}},
-  {.name = "hist",
-    .is_id = 1,
-    .dim = 0,
-    .width = 1,
-    .nvocab = 1,
-    .vocab = learnt,
-    .same_as = 0,
-    .encoding = {LIST(hist_column, " ")}},
+  ITEM_INPUT(learnt),
+  HIST_INPUT(learnt),
   {.name = "v",
     .dim = -1,
     .width = 2,

@@ -5,7 +5,7 @@
 #include <math.h>
 
 static const char *const x_column[] = {"x"}, *const y_column[] = {"y"};
-static const char *const item_column[] = {"item"}, *const abc_columns[] = {"a", "b", "c"};
+static const char *const abc_columns[] = {"a", "b", "c"};
 
 /* x, y: two numbers. */
 static const rank_input xy_inputs[] = {
@@ -232,14 +232,7 @@ static void test_vocab_per_position(void **state)
 static const char *const v_columns[] = {"a", "b"};
 static const long learnt[] = {0};
 static const rank_input inputs[] = {
-  {.name = "item",
-    .is_id = 1,
-    .dim = -1,
-    .width = 1,
-    .nvocab = 1,
-    .vocab = learnt,
-    .same_as = -1,
-    .encoding = {PLAIN(item_column, 1), .vocab = 1}},
+  ITEM_INPUT(learnt),
   {.name = "other",
     .is_id = 1,
     .dim = -1,

@@ -7,27 +7,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static const char *const item_column[] = {"item"}, *const hist_column[] = {"hist"},
-                         *const x_columns[] = {"a", "b"};
+static const char *const x_columns[] = {"a", "b"};
 static const long learnt[] = {0};
 static const rank_dim lists[] = {{"L", 3}};
 static const rank_input csv_inputs[] = {
-  {.name = "item",
-    .is_id = 1,
-    .dim = -1,
-    .width = 1,
-    .nvocab = 1,
-    .vocab = learnt,
-    .same_as = -1,
-    .encoding = {PLAIN(item_column, 1), .vocab = 1}},
-  {.name = "hist",
-    .is_id = 1,
-    .dim = 0,
-    .width = 1,
-    .nvocab = 1,
-    .vocab = learnt,
-    .same_as = 0,
-    .encoding = {LIST(hist_column, " ")}},
+  ITEM_INPUT(learnt),
+  HIST_INPUT(learnt),
   {.name = "x", .dim = -1, .width = 2, .same_as = -1, .encoding = {PLAIN(x_columns, 2)}},
 };
 static const rank_model csv = {.name = "csv",
