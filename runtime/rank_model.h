@@ -76,8 +76,9 @@ typedef struct rank_input {
 } rank_input;
 
 /* An op of fits; only those that a model names are linked. */
-extern const struct rank_fit_op rank_fit_standardize, rank_fit_gbdt, rank_fit_forest,
-  rank_fit_item_cosine, rank_fit_item_cosine_score, rank_fit_popularity, rank_fit_popularity_score;
+extern const struct rank_fit_op rank_fit_standardize, rank_fit_bucketize, rank_fit_gbdt,
+  rank_fit_forest, rank_fit_item_cosine, rank_fit_item_cosine_score, rank_fit_popularity,
+  rank_fit_popularity_score;
 
 /* Learnt from the training data before gradient training; afterwards its results, inputs RANK_FROM_FIT,
  * are computed from its sources for every batch. */

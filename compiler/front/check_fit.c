@@ -54,6 +54,32 @@ static void standardize_results(Checker *c, const Stmt *s, const FitOp *op, Fitt
   add_result(c, s, f, "", (Input){.type = type, .same_as = -1}, true);
 }
 
+/* Ids of their own for each position, as id(11, 11)[X] has. */
+static void bucketize_results(Checker *c, const Stmt *s, const FitOp *op, Fitted *f)
+{
+  const Input *x = &c->g->inputs.data[f->sources[0]];
+  long each = (long)f->settings[0] + 1,
+       n = x->type.n > 1 ? c->g->axes.data[x->type.axis[1]].extent : 1;
+  if (x->type.n > 2) {
+    fail(c, s->expr->args.data[0]->loc,
+      "'%.*s' has %d axes; %s wants one number or one axis of them", STR_ARG(x->name),
+      x->type.n - 1, op->word);
+    return;
+  }
+  if (n * each > MOST_EXTENT) {
+    fail(c, s->expr->loc, "%ld positions of %ld ids are too many", n, each);
+    return;
+  }
+  Input in = {.type = x->type, .nvocab = (int)n, .same_as = -1};
+  in.type.kind = KIND_ID;
+  long *vocab = ARENA_ARRAY(c->a, long, n);
+  for (long i = 0; i < n; i++) {
+    vocab[i] = each;
+  }
+  in.vocab = vocab;
+  add_result(c, s, f, "", in, true);
+}
+
 int result_axis(Checker *c, Str name, Loc loc, long most, const char *what)
 {
   Binding *b = scope_find(c->scope, name);
@@ -115,6 +141,11 @@ static void forest_results(Checker *c, const Stmt *s, const FitOp *op, Fitted *f
 
 static const FitOp ops[] = {
   {.word = "standardize", .usage = "standardize(x)", .results = standardize_results},
+  {.word = "bucketize",
+    .usage = "bucketize(x; buckets = 10)",
+    .missing = true,
+    .settings = {{"buckets", 10, 2, 4096, true, {0}}},
+    .results = bucketize_results},
   {.word = "gbdt",
     .usage = "gbdt(x, ..., y; rounds = 100, leaves = 31, ...)",
     .label = true,
