@@ -115,6 +115,18 @@ static Str layer_of(const Graph *g, const Node *param)
   return (Str){s.s, n > 0 ? n - 1 : 0};
 }
 
+static bool is_product_sum(const Node *n)
+{
+  return n->op == OP_SUM && n->in[0]->op == OP_MUL;
+}
+
+/* The parameter that is one of two factors, which of them does not matter. */
+static const Node *param_factor(const Node *product)
+{
+  const Node *x = plan_source(product->in[0]), *y = plan_source(product->in[1]);
+  return x->op == OP_PARAM ? x : y->op == OP_PARAM ? y : NULL;
+}
+
 /* The parameter that the statement of n reads: not through other stored or named values, except those
  * that follow from parameters alone. */
 static const Node *param_read(const Naming *m, const Node *n, bool top)
@@ -131,11 +143,6 @@ static const Node *param_read(const Naming *m, const Node *n, bool top)
     }
   }
   return found;
-}
-
-static bool is_product_sum(const Node *n)
-{
-  return n->op == OP_SUM && n->in[0]->op == OP_MUL;
 }
 
 /* Is n what follows such a sum, rather than something made of weights alone? */
@@ -214,8 +221,8 @@ static void find_bases(Naming *m)
     }
     if (is_product_sum(n) && m->forward[i]) {
       const Node *x = plan_source(n->in[0]->in[0]), *y = plan_source(n->in[0]->in[1]);
-      const Node *w = x->op == OP_PARAM ? x : y;
-      if (w->op == OP_PARAM) {
+      const Node *w = param_factor(n->in[0]);
+      if (w) {
         m->into[(w == x ? y : x)->id] = layer_of(g, w);
       }
     }
@@ -269,7 +276,8 @@ static Str invent(Naming *m, const Node *n)
   Arena *a = m->e->arena;
   const Graph *g = m->e->g;
   const Value *v = &m->p->value[n->id];
-  const Node *param = param_read(m, n, true);
+  const Node *factor = is_product_sum(n) ? param_factor(n->in[0]) : NULL;
+  const Node *param = factor ? factor : param_read(m, n, true);
   Str layer = param ? layer_of(g, param) : (Str){0};
   if (v->place == PLACE_SLOT && m->grad[n->id] > 0) {
     return str_format(a, "grad.%.*s.part", STR_ARG(g->params.data[m->grad[n->id] - 1].name));

@@ -1,7 +1,8 @@
 /* reduce.c: sums and maxima.
  *
  * Sums run over the reduced axes in order. When the innermost axis stays, partial sums stand in the
- * result's array, so that the loop over it vectorises; otherwise each result has an accumulator. */
+ * result's array, so that the loop over it vectorises; otherwise each result has an accumulator. It has one
+ * too when nothing that is read has the axis that stays innermost in memory, as the weights of a layer. */
 
 #include "writer.h"
 
@@ -39,6 +40,20 @@ static Split split_axes(const Env *env, const Node *n)
     }
   }
   return p;
+}
+
+/* Does something that x reads from memory have this axis last? */
+static bool read_along(const Emit *e, const Node *x, int axis)
+{
+  if (op_pointwise(x->op) && e->p->value[x->id].place == PLACE_INLINE) {
+    for (int i = 0; i < x->nin; i++) {
+      if (read_along(e, x->in[i], axis)) {
+        return true;
+      }
+    }
+    return false;
+  }
+  return x->type.n > 0 && x->type.axis[x->type.n - 1] == axis;
 }
 
 /* result op= value */
@@ -145,7 +160,8 @@ void reduce_print(Emit *e, const Stmt *s)
   Env env = env_fresh(e, s);
   const Node *n = s->node;
   Split p = split_axes(&env, n);
-  if (p.innermost_stays && p.nkept > 0 && (p.ngone > 0 || goes_on(e, n))) {
+  bool array = p.innermost_stays && p.nkept > 0 && read_along(e, n->in[0], p.kept[p.nkept - 1]);
+  if (array && (p.ngone > 0 || goes_on(e, n))) {
     reduce_array(e, s, &env, &p);
   } else {
     if (p.nkept > 0) {

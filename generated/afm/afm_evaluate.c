@@ -95,14 +95,12 @@ static void evaluate_tile_0(
     _Alignas(64) rank_real score_sum[48];
     for (int a = 0; a < 16; a++) {
       for (int i = 0; i < 3; i++) {
-        score_sum[a * 3 + i] = 0;
-      }
-    }
-    for (int a = 0; a < 16; a++) {
-      for (int d = 0; d < 16; d++) {
-        for (int i = 0; i < 3; i++) {
-          score_sum[a * 3 + i] += u[a * 16 + d] * pair[i * 16 + d];
+        rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int d = 0; d < 16; d++) {
+          sum += u[a * 16 + d] * pair[i * 16 + d];
         }
+        score_sum[a * 3 + i] = sum;
       }
     }
     rank_real score[3];

@@ -178,14 +178,12 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     _Alignas(64) rank_real score_sum[48];
     for (int a = 0; a < 16; a++) {
       for (int i = 0; i < 3; i++) {
-        score_sum[a * 3 + i] = 0;
-      }
-    }
-    for (int a = 0; a < 16; a++) {
-      for (int d = 0; d < 16; d++) {
-        for (int i = 0; i < 3; i++) {
-          score_sum[a * 3 + i] += u[a * 16 + d] * pair[i * 16 + d];
+        rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int d = 0; d < 16; d++) {
+          sum += u[a * 16 + d] * pair[i * 16 + d];
         }
+        score_sum[a * 3 + i] = sum;
       }
     }
     _Alignas(64) rank_real score_relu[48];
@@ -258,12 +256,12 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     /* afm.rank:23  pooled = sum[P](softmax[P](score) * pair) */
     rank_real d_score_sum[3];
     for (int i = 0; i < 3; i++) {
-      d_score_sum[i] = 0;
-    }
-    for (int d = 0; d < 16; d++) {
-      for (int i = 0; i < 3; i++) {
-        d_score_sum[i] += d_pair_times[d] * pair[i * 16 + d];
+      rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (int d = 0; d < 16; d++) {
+        sum += d_pair_times[d] * pair[i * 16 + d];
       }
+      d_score_sum[i] = sum;
     }
     /* afm.rank:22  score  = sum[A](q * relu(sum[D](u * pair) + c)) */
     rank_real d_score[3];
@@ -271,11 +269,13 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       d_score[i] = (d_score_sum[i] - d_score_ratio) * logit_exp[i];
     }
     /* afm.rank:17  param q : f32[A] */
-    for (int i = 0; i < 3; i++) {
-#pragma omp simd
-      for (int a = 0; a < 16; a++) {
-        grad_q[a] += d_score[i] * score_relu[a * 3 + i];
+    for (int a = 0; a < 16; a++) {
+      rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (int i = 0; i < 3; i++) {
+        sum += d_score[i] * score_relu[a * 3 + i];
       }
+      grad_q[a] += sum;
     }
     /* afm.rank:22  score  = sum[A](q * relu(sum[D](u * pair) + c)) */
     _Alignas(64) rank_real d_c[48];

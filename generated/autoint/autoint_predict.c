@@ -93,16 +93,12 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
-          e_0_sum[h * 24 + k * 3 + f] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int k = 0; k < 8; k++) {
-        for (int d = 0; d < 16; d++) {
-          for (int f = 0; f < 3; f++) {
-            e_0_sum[h * 24 + k * 3 + f] += e_0_query[h * 128 + k * 16 + d] * e_0_in[f * 16 + d];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int d = 0; d < 16; d++) {
+            sum += e_0_query[h * 128 + k * 16 + d] * e_0_in[f * 16 + d];
           }
+          e_0_sum[h * 24 + k * 3 + f] = sum;
         }
       }
     }
@@ -110,16 +106,12 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
-          e_0_sum_1[h * 24 + k * 3 + g] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int k = 0; k < 8; k++) {
-        for (int d = 0; d < 16; d++) {
-          for (int g = 0; g < 3; g++) {
-            e_0_sum_1[h * 24 + k * 3 + g] += e_0_key[h * 128 + k * 16 + d] * e_0_in[g * 16 + d];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int d = 0; d < 16; d++) {
+            sum += e_0_key[h * 128 + k * 16 + d] * e_0_in[g * 16 + d];
           }
+          e_0_sum_1[h * 24 + k * 3 + g] = sum;
         }
       }
     }
@@ -176,36 +168,25 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
-          e_0_sum_2[h * 24 + k * 3 + g] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int k = 0; k < 8; k++) {
-        for (int d = 0; d < 16; d++) {
-          for (int g = 0; g < 3; g++) {
-            e_0_sum_2[h * 24 + k * 3 + g] += e_0_value[h * 128 + k * 16 + d] * e_0_in[g * 16 + d];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int d = 0; d < 16; d++) {
+            sum += e_0_value[h * 128 + k * 16 + d] * e_0_in[g * 16 + d];
           }
+          e_0_sum_2[h * 24 + k * 3 + g] = sum;
         }
       }
     }
     _Alignas(64) rank_real e_0_mix_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
-#pragma omp simd
         for (int k = 0; k < 8; k++) {
-          e_0_mix_sum_2[h * 48 + f * 16 + k] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int f = 0; f < 3; f++) {
-        for (int g = 0; g < 3; g++) {
-#pragma omp simd
-          for (int k = 0; k < 8; k++) {
-            e_0_mix_sum_2[h * 48 + f * 16 + k] +=
-              e_0_mix_exp[h * 9 + f * 3 + g] * e_0_sum_2[h * 24 + k * 3 + g];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int g = 0; g < 3; g++) {
+            sum += e_0_mix_exp[h * 9 + f * 3 + g] * e_0_sum_2[h * 24 + k * 3 + g];
           }
+          e_0_mix_sum_2[h * 48 + f * 16 + k] = sum;
         }
       }
     }
@@ -213,16 +194,12 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
-          e_0_sum_3[h * 24 + k * 3 + f] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int k = 0; k < 8; k++) {
-        for (int d = 0; d < 16; d++) {
-          for (int f = 0; f < 3; f++) {
-            e_0_sum_3[h * 24 + k * 3 + f] += e_0_own[h * 128 + k * 16 + d] * e_0_in[f * 16 + d];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int d = 0; d < 16; d++) {
+            sum += e_0_own[h * 128 + k * 16 + d] * e_0_in[f * 16 + d];
           }
+          e_0_sum_3[h * 24 + k * 3 + f] = sum;
         }
       }
     }
@@ -349,20 +326,13 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
     _Alignas(64) rank_real e_1_mix_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
-#pragma omp simd
         for (int k = 0; k < 8; k++) {
-          e_1_mix_sum_2[h * 48 + f * 16 + k] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int f = 0; f < 3; f++) {
-        for (int g = 0; g < 3; g++) {
-#pragma omp simd
-          for (int k = 0; k < 8; k++) {
-            e_1_mix_sum_2[h * 48 + f * 16 + k] +=
-              e_1_mix_exp[h * 9 + f * 3 + g] * e_1_sum_2[h * 24 + k * 3 + g];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int g = 0; g < 3; g++) {
+            sum += e_1_mix_exp[h * 9 + f * 3 + g] * e_1_sum_2[h * 24 + k * 3 + g];
           }
+          e_1_mix_sum_2[h * 48 + f * 16 + k] = sum;
         }
       }
     }

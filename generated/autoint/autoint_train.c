@@ -214,16 +214,12 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
-          e_0_sum[h * 24 + k * 3 + f] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int k = 0; k < 8; k++) {
-        for (int d = 0; d < 16; d++) {
-          for (int f = 0; f < 3; f++) {
-            e_0_sum[h * 24 + k * 3 + f] += e_0_query[h * 128 + k * 16 + d] * e_0_in[f * 16 + d];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int d = 0; d < 16; d++) {
+            sum += e_0_query[h * 128 + k * 16 + d] * e_0_in[f * 16 + d];
           }
+          e_0_sum[h * 24 + k * 3 + f] = sum;
         }
       }
     }
@@ -231,16 +227,12 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
-          e_0_sum_1[h * 24 + k * 3 + g] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int k = 0; k < 8; k++) {
-        for (int d = 0; d < 16; d++) {
-          for (int g = 0; g < 3; g++) {
-            e_0_sum_1[h * 24 + k * 3 + g] += e_0_key[h * 128 + k * 16 + d] * e_0_in[g * 16 + d];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int d = 0; d < 16; d++) {
+            sum += e_0_key[h * 128 + k * 16 + d] * e_0_in[g * 16 + d];
           }
+          e_0_sum_1[h * 24 + k * 3 + g] = sum;
         }
       }
     }
@@ -297,36 +289,25 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int g = 0; g < 3; g++) {
-          e_0_sum_2[h * 24 + k * 3 + g] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int k = 0; k < 8; k++) {
-        for (int d = 0; d < 16; d++) {
-          for (int g = 0; g < 3; g++) {
-            e_0_sum_2[h * 24 + k * 3 + g] += e_0_value[h * 128 + k * 16 + d] * e_0_in[g * 16 + d];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int d = 0; d < 16; d++) {
+            sum += e_0_value[h * 128 + k * 16 + d] * e_0_in[g * 16 + d];
           }
+          e_0_sum_2[h * 24 + k * 3 + g] = sum;
         }
       }
     }
     _Alignas(64) rank_real e_0_mix_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
-#pragma omp simd
         for (int k = 0; k < 8; k++) {
-          e_0_mix_sum_2[h * 48 + f * 16 + k] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int f = 0; f < 3; f++) {
-        for (int g = 0; g < 3; g++) {
-#pragma omp simd
-          for (int k = 0; k < 8; k++) {
-            e_0_mix_sum_2[h * 48 + f * 16 + k] +=
-              e_0_mix_exp[h * 9 + f * 3 + g] * e_0_sum_2[h * 24 + k * 3 + g];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int g = 0; g < 3; g++) {
+            sum += e_0_mix_exp[h * 9 + f * 3 + g] * e_0_sum_2[h * 24 + k * 3 + g];
           }
+          e_0_mix_sum_2[h * 48 + f * 16 + k] = sum;
         }
       }
     }
@@ -344,16 +325,12 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
         for (int f = 0; f < 3; f++) {
-          e_0_sum_3[h * 24 + k * 3 + f] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int k = 0; k < 8; k++) {
-        for (int d = 0; d < 16; d++) {
-          for (int f = 0; f < 3; f++) {
-            e_0_sum_3[h * 24 + k * 3 + f] += e_0_own[h * 128 + k * 16 + d] * e_0_in[f * 16 + d];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int d = 0; d < 16; d++) {
+            sum += e_0_own[h * 128 + k * 16 + d] * e_0_in[f * 16 + d];
           }
+          e_0_sum_3[h * 24 + k * 3 + f] = sum;
         }
       }
     }
@@ -481,20 +458,13 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     _Alignas(64) rank_real e_1_mix_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
-#pragma omp simd
         for (int k = 0; k < 8; k++) {
-          e_1_mix_sum_2[h * 48 + f * 16 + k] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int f = 0; f < 3; f++) {
-        for (int g = 0; g < 3; g++) {
-#pragma omp simd
-          for (int k = 0; k < 8; k++) {
-            e_1_mix_sum_2[h * 48 + f * 16 + k] +=
-              e_1_mix_exp[h * 9 + f * 3 + g] * e_1_sum_2[h * 24 + k * 3 + g];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int g = 0; g < 3; g++) {
+            sum += e_1_mix_exp[h * 9 + f * 3 + g] * e_1_sum_2[h * 24 + k * 3 + g];
           }
+          e_1_mix_sum_2[h * 48 + f * 16 + k] = sum;
         }
       }
     }
@@ -578,12 +548,13 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     }
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
-        for (int f = 0; f < 3; f++) {
-#pragma omp simd
-          for (int d = 0; d < 16; d++) {
-            grad_e_1_own[h * 128 + k * 16 + d] +=
-              d_e_1_mix[h * 48 + f * 16 + k] * e_1_in[d * 3 + f];
+        for (int d = 0; d < 16; d++) {
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int f = 0; f < 3; f++) {
+            sum += d_e_1_mix[h * 48 + f * 16 + k] * e_1_in[d * 3 + f];
           }
+          grad_e_1_own[h * 128 + k * 16 + d] += sum;
         }
       }
     }
@@ -669,11 +640,13 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     }
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
-        for (int g = 0; g < 3; g++) {
-#pragma omp simd
-          for (int d = 0; d < 16; d++) {
-            grad_e_1_value[h * 128 + k * 16 + d] += d_e_1[h * 24 + k * 3 + g] * e_1_in[d * 3 + g];
+        for (int d = 0; d < 16; d++) {
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int g = 0; g < 3; g++) {
+            sum += d_e_1[h * 24 + k * 3 + g] * e_1_in[d * 3 + g];
           }
+          grad_e_1_value[h * 128 + k * 16 + d] += sum;
         }
       }
     }
@@ -707,51 +680,38 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     _Alignas(64) rank_real d_e_1_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
-#pragma omp simd
         for (int k = 0; k < 8; k++) {
-          d_e_1_sum_2[h * 48 + f * 16 + k] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int f = 0; f < 3; f++) {
-        for (int g = 0; g < 3; g++) {
-#pragma omp simd
-          for (int k = 0; k < 8; k++) {
-            d_e_1_sum_2[h * 48 + f * 16 + k] +=
-              d_e_1_times[h * 9 + f * 3 + g] * e_1_sum_1[h * 24 + k * 3 + g];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int g = 0; g < 3; g++) {
+            sum += d_e_1_times[h * 9 + f * 3 + g] * e_1_sum_1[h * 24 + k * 3 + g];
           }
+          d_e_1_sum_2[h * 48 + f * 16 + k] = sum;
         }
       }
     }
     _Alignas(64) rank_real d_e_1_sum_3[96];
     for (int h = 0; h < 2; h++) {
       for (int g = 0; g < 3; g++) {
-#pragma omp simd
         for (int k = 0; k < 8; k++) {
-          d_e_1_sum_3[h * 48 + g * 16 + k] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int g = 0; g < 3; g++) {
-        for (int f = 0; f < 3; f++) {
-#pragma omp simd
-          for (int k = 0; k < 8; k++) {
-            d_e_1_sum_3[h * 48 + g * 16 + k] +=
-              d_e_1_times[h * 9 + f * 3 + g] * e_1_sum[h * 24 + k * 3 + f];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int f = 0; f < 3; f++) {
+            sum += d_e_1_times[h * 9 + f * 3 + g] * e_1_sum[h * 24 + k * 3 + f];
           }
+          d_e_1_sum_3[h * 48 + g * 16 + k] = sum;
         }
       }
     }
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
-        for (int g = 0; g < 3; g++) {
-#pragma omp simd
-          for (int d = 0; d < 16; d++) {
-            grad_e_1_key[h * 128 + k * 16 + d] +=
-              d_e_1_sum_3[h * 48 + g * 16 + k] * e_1_in[d * 3 + g];
+        for (int d = 0; d < 16; d++) {
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int g = 0; g < 3; g++) {
+            sum += d_e_1_sum_3[h * 48 + g * 16 + k] * e_1_in[d * 3 + g];
           }
+          grad_e_1_key[h * 128 + k * 16 + d] += sum;
         }
       }
     }
@@ -775,12 +735,13 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     }
     for (int h = 0; h < 2; h++) {
       for (int k = 0; k < 8; k++) {
-        for (int f = 0; f < 3; f++) {
-#pragma omp simd
-          for (int d = 0; d < 16; d++) {
-            grad_e_1_query[h * 128 + k * 16 + d] +=
-              d_e_1_sum_2[h * 48 + f * 16 + k] * e_1_in[d * 3 + f];
+        for (int d = 0; d < 16; d++) {
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int f = 0; f < 3; f++) {
+            sum += d_e_1_sum_2[h * 48 + f * 16 + k] * e_1_in[d * 3 + f];
           }
+          grad_e_1_query[h * 128 + k * 16 + d] += sum;
         }
       }
     }
@@ -945,40 +906,26 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     _Alignas(64) rank_real d_e_0_sum_2[96];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
-#pragma omp simd
         for (int k = 0; k < 8; k++) {
-          d_e_0_sum_2[h * 48 + f * 16 + k] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int f = 0; f < 3; f++) {
-        for (int g = 0; g < 3; g++) {
-#pragma omp simd
-          for (int k = 0; k < 8; k++) {
-            d_e_0_sum_2[h * 48 + f * 16 + k] +=
-              d_e_0_times[h * 9 + f * 3 + g] * e_0_sum_1[h * 24 + k * 3 + g];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int g = 0; g < 3; g++) {
+            sum += d_e_0_times[h * 9 + f * 3 + g] * e_0_sum_1[h * 24 + k * 3 + g];
           }
+          d_e_0_sum_2[h * 48 + f * 16 + k] = sum;
         }
       }
     }
     _Alignas(64) rank_real d_e_0_sum_3[96];
     for (int h = 0; h < 2; h++) {
       for (int g = 0; g < 3; g++) {
-#pragma omp simd
         for (int k = 0; k < 8; k++) {
-          d_e_0_sum_3[h * 48 + g * 16 + k] = 0;
-        }
-      }
-    }
-    for (int h = 0; h < 2; h++) {
-      for (int g = 0; g < 3; g++) {
-        for (int f = 0; f < 3; f++) {
-#pragma omp simd
-          for (int k = 0; k < 8; k++) {
-            d_e_0_sum_3[h * 48 + g * 16 + k] +=
-              d_e_0_times[h * 9 + f * 3 + g] * e_0_sum[h * 24 + k * 3 + f];
+          rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (int f = 0; f < 3; f++) {
+            sum += d_e_0_times[h * 9 + f * 3 + g] * e_0_sum[h * 24 + k * 3 + f];
           }
+          d_e_0_sum_3[h * 48 + g * 16 + k] = sum;
         }
       }
     }

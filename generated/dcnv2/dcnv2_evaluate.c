@@ -226,7 +226,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
     rank_real logit_0_sum = 0;
 #pragma omp simd reduction(+ : logit_0_sum)
     for (int k = 0; k < 179; k++) {
-      logit_0_sum += logit_0_weight[k] * logit_0_in[k];
+      logit_0_sum += logit_0_in[k] * logit_0_weight[k];
     }
     loss_sum[0] += click[s] * rank_softplus(-(logit_0_sum + logit_0_bias[0])) +
                    (1.0f - click[s]) * rank_softplus(logit_0_sum + logit_0_bias[0]);

@@ -215,7 +215,7 @@ static void predict_tile_0(
     rank_real logit_0_sum = 0;
 #pragma omp simd reduction(+ : logit_0_sum)
     for (int k = 0; k < 179; k++) {
-      logit_0_sum += logit_0_weight[k] * logit_0_in[k];
+      logit_0_sum += logit_0_in[k] * logit_0_weight[k];
     }
     /* dcnv2.rank:23  output ctr = sigmoid(logit) */
     if (step->out[0]) {

@@ -364,7 +364,7 @@ static void train_tile_0(
     rank_real logit_0_sum = 0;
 #pragma omp simd reduction(+ : logit_0_sum)
     for (int k = 0; k < 179; k++) {
-      logit_0_sum += logit_0_weight[k] * logit_0_in[k];
+      logit_0_sum += logit_0_in[k] * logit_0_weight[k];
     }
     const rank_real d_logit =
       d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit_0_sum + logit_0_bias[0]) -

@@ -284,7 +284,7 @@ static void train_tile_0(
     rank_real deep_2_sum = 0;
 #pragma omp simd reduction(+ : deep_2_sum)
     for (int k = 0; k < 400; k++) {
-      deep_2_sum += deep_2_weight[k] * deep_1_out[s * 400 + k];
+      deep_2_sum += deep_1_out[s * 400 + k] * deep_2_weight[k];
     }
     /* deepfm.rank:21  logit = b + sum[F](w[field]) + sum[X](k * dense) + pairs / 2 + deep */
     rank_real logit_sum = 0;

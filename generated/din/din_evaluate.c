@@ -269,7 +269,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 40; k++) {
-        sum += score_2_weight[k] * rank_relu(score_1_sum[(L_row + l) * 48 + k] + score_1_bias[k]);
+        sum += rank_relu(score_1_sum[(L_row + l) * 48 + k] + score_1_bias[k]) * score_2_weight[k];
       }
       score_2_sum[l] = sum;
     }
@@ -324,7 +324,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
     rank_real logit_2_sum = 0;
 #pragma omp simd reduction(+ : logit_2_sum)
     for (int k = 0; k < 80; k++) {
-      logit_2_sum += logit_2_weight[k] * rank_relu(logit_1_sum[s * 80 + k] + logit_1_bias[k]);
+      logit_2_sum += rank_relu(logit_1_sum[s * 80 + k] + logit_1_bias[k]) * logit_2_weight[k];
     }
     loss_sum[0] += click[s] * rank_softplus(-(logit_2_sum + logit_2_bias[0])) +
                    (1.0f - click[s]) * rank_softplus(logit_2_sum + logit_2_bias[0]);

@@ -260,7 +260,7 @@ static void predict_tile_0(
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 40; k++) {
-        sum += score_2_weight[k] * rank_relu(score_1_sum[(L_row + l) * 48 + k] + score_1_bias[k]);
+        sum += rank_relu(score_1_sum[(L_row + l) * 48 + k] + score_1_bias[k]) * score_2_weight[k];
       }
       score_2_sum[l] = sum;
     }
@@ -315,7 +315,7 @@ static void predict_tile_0(
     rank_real logit_2_sum = 0;
 #pragma omp simd reduction(+ : logit_2_sum)
     for (int k = 0; k < 80; k++) {
-      logit_2_sum += logit_2_weight[k] * rank_relu(logit_1_sum[s * 80 + k] + logit_1_bias[k]);
+      logit_2_sum += rank_relu(logit_1_sum[s * 80 + k] + logit_1_bias[k]) * logit_2_weight[k];
     }
     /* din.rank:21  output ctr = sigmoid(logit) */
     if (step->out[0]) {

@@ -409,7 +409,7 @@ static void train_tile_0(
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 40; k++) {
-        sum += score_2_weight[k] * score_1_out[(L_row + l) * 48 + k];
+        sum += score_1_out[(L_row + l) * 48 + k] * score_2_weight[k];
       }
       score_2_sum[l] = sum;
     }
@@ -463,7 +463,7 @@ static void train_tile_0(
     rank_real logit_2_sum = 0;
 #pragma omp simd reduction(+ : logit_2_sum)
     for (int k = 0; k < 80; k++) {
-      logit_2_sum += logit_2_weight[k] * logit_1_out[s * 80 + k];
+      logit_2_sum += logit_1_out[s * 80 + k] * logit_2_weight[k];
     }
     const rank_real d_logit =
       d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit_2_sum + logit_2_bias[0]) -

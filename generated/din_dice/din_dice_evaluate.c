@@ -271,11 +271,11 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 36; k++) {
-        sum += score_2_weight[k] *
-               (score_0_out[l * 48 + k] *
+        sum += (score_0_out[l * 48 + k] *
                    (score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k]) +
                  (1.0f - score_0_out[l * 48 + k]) * score_1_alpha[k] *
-                   (score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k]));
+                   (score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k])) *
+               score_2_weight[k];
       }
       score_2_sum[l] = sum;
     }
@@ -336,10 +336,10 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
     rank_real logit_4_sum = 0;
 #pragma omp simd reduction(+ : logit_4_sum)
     for (int k = 0; k < 80; k++) {
-      logit_4_sum +=
-        logit_4_weight[k] * (logit_2_out[s * 80 + k] * (logit_2_sum[s * 80 + k] + logit_2_bias[k]) +
-                              (1.0f - logit_2_out[s * 80 + k]) * logit_3_alpha[k] *
-                                (logit_2_sum[s * 80 + k] + logit_2_bias[k]));
+      logit_4_sum += (logit_2_out[s * 80 + k] * (logit_2_sum[s * 80 + k] + logit_2_bias[k]) +
+                       (1.0f - logit_2_out[s * 80 + k]) * logit_3_alpha[k] *
+                         (logit_2_sum[s * 80 + k] + logit_2_bias[k])) *
+                     logit_4_weight[k];
     }
     loss_sum[0] += click[s] * rank_softplus(-(logit_4_sum + logit_4_bias[0])) +
                    (1.0f - click[s]) * rank_softplus(logit_4_sum + logit_4_bias[0]);

@@ -260,11 +260,11 @@ static void predict_tile_0(
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 36; k++) {
-        sum += score_2_weight[k] *
-               (score_0_out[l * 48 + k] *
+        sum += (score_0_out[l * 48 + k] *
                    (score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k]) +
                  (1.0f - score_0_out[l * 48 + k]) * score_1_alpha[k] *
-                   (score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k]));
+                   (score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k])) *
+               score_2_weight[k];
       }
       score_2_sum[l] = sum;
     }
@@ -325,10 +325,10 @@ static void predict_tile_0(
     rank_real logit_4_sum = 0;
 #pragma omp simd reduction(+ : logit_4_sum)
     for (int k = 0; k < 80; k++) {
-      logit_4_sum +=
-        logit_4_weight[k] * (logit_2_out[s * 80 + k] * (logit_2_sum[s * 80 + k] + logit_2_bias[k]) +
-                              (1.0f - logit_2_out[s * 80 + k]) * logit_3_alpha[k] *
-                                (logit_2_sum[s * 80 + k] + logit_2_bias[k]));
+      logit_4_sum += (logit_2_out[s * 80 + k] * (logit_2_sum[s * 80 + k] + logit_2_bias[k]) +
+                       (1.0f - logit_2_out[s * 80 + k]) * logit_3_alpha[k] *
+                         (logit_2_sum[s * 80 + k] + logit_2_bias[k])) *
+                     logit_4_weight[k];
     }
     /* din_dice.rank:21  output ctr = sigmoid(logit) */
     if (step->out[0]) {

@@ -229,12 +229,12 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 36; k++) {
-        sum += score_2_weight[k] *
-               rank_where(rank_lt(0.0f, score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] +
+        sum += rank_where(rank_lt(0.0f, score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] +
                                           score_0_bias[k]),
                  score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k],
                  score_1_weight[0] *
-                   (score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k]));
+                   (score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k])) *
+               score_2_weight[k];
       }
       score_2_sum[l] = sum;
     }
@@ -277,10 +277,10 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
     rank_real logit_4_sum = 0;
 #pragma omp simd reduction(+ : logit_4_sum)
     for (int k = 0; k < 80; k++) {
-      logit_4_sum +=
-        logit_4_weight[k] * rank_where(rank_lt(0.0f, logit_2_sum[s * 80 + k] + logit_2_bias[k]),
-                              logit_2_sum[s * 80 + k] + logit_2_bias[k],
-                              logit_3_weight[0] * (logit_2_sum[s * 80 + k] + logit_2_bias[k]));
+      logit_4_sum += rank_where(rank_lt(0.0f, logit_2_sum[s * 80 + k] + logit_2_bias[k]),
+                       logit_2_sum[s * 80 + k] + logit_2_bias[k],
+                       logit_3_weight[0] * (logit_2_sum[s * 80 + k] + logit_2_bias[k])) *
+                     logit_4_weight[k];
     }
     loss_sum[0] += click[s] * rank_softplus(-(logit_4_sum + logit_4_bias[0])) +
                    (1.0f - click[s]) * rank_softplus(logit_4_sum + logit_4_bias[0]);

@@ -218,12 +218,12 @@ static void predict_tile_0(
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 36; k++) {
-        sum += score_2_weight[k] *
-               rank_where(rank_lt(0.0f, score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] +
+        sum += rank_where(rank_lt(0.0f, score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] +
                                           score_0_bias[k]),
                  score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k],
                  score_1_weight[0] *
-                   (score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k]));
+                   (score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k])) *
+               score_2_weight[k];
       }
       score_2_sum[l] = sum;
     }
@@ -266,10 +266,10 @@ static void predict_tile_0(
     rank_real logit_4_sum = 0;
 #pragma omp simd reduction(+ : logit_4_sum)
     for (int k = 0; k < 80; k++) {
-      logit_4_sum +=
-        logit_4_weight[k] * rank_where(rank_lt(0.0f, logit_2_sum[s * 80 + k] + logit_2_bias[k]),
-                              logit_2_sum[s * 80 + k] + logit_2_bias[k],
-                              logit_3_weight[0] * (logit_2_sum[s * 80 + k] + logit_2_bias[k]));
+      logit_4_sum += rank_where(rank_lt(0.0f, logit_2_sum[s * 80 + k] + logit_2_bias[k]),
+                       logit_2_sum[s * 80 + k] + logit_2_bias[k],
+                       logit_3_weight[0] * (logit_2_sum[s * 80 + k] + logit_2_bias[k])) *
+                     logit_4_weight[k];
     }
     /* din_paper.rank:21  output ctr = sigmoid(logit) */
     if (step->out[0]) {

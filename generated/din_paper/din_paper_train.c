@@ -388,7 +388,7 @@ static void train_tile_0(
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 36; k++) {
-        sum += score_2_weight[k] * score_0_out_1[(L_row + l) * 48 + k];
+        sum += score_0_out_1[(L_row + l) * 48 + k] * score_2_weight[k];
       }
       score_2_sum[l] = sum;
     }
@@ -439,7 +439,7 @@ static void train_tile_0(
     rank_real logit_4_sum = 0;
 #pragma omp simd reduction(+ : logit_4_sum)
     for (int k = 0; k < 80; k++) {
-      logit_4_sum += logit_4_weight[k] * logit_2_out[s * 80 + k];
+      logit_4_sum += logit_2_out[s * 80 + k] * logit_4_weight[k];
     }
     const rank_real d_logit =
       d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit_4_sum + logit_4_bias[0]) -

@@ -188,17 +188,13 @@ static void predict_tile_0(
     /* dlrm.rank:17  pair   = sum[D](z * z[V -> W])[V > W -> P] */
     _Alignas(64) rank_real pair_sum[16];
     for (int i = 0; i < 4; i++) {
-#pragma omp simd
       for (int w = 0; w < 4; w++) {
-        pair_sum[i * 4 + w] = 0;
-      }
-    }
-    for (int i = 0; i < 4; i++) {
-      for (int d = 0; d < 16; d++) {
-#pragma omp simd
-        for (int w = 0; w < 4; w++) {
-          pair_sum[i * 4 + w] += z[i * 16 + d] * z[w * 16 + d];
+        rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int d = 0; d < 16; d++) {
+          sum += z[i * 16 + d] * z[w * 16 + d];
         }
+        pair_sum[i * 4 + w] = sum;
       }
     }
     rank_real pair[6];
@@ -233,7 +229,7 @@ static void predict_tile_0(
     rank_real logit_2_sum = 0;
 #pragma omp simd reduction(+ : logit_2_sum)
     for (int k = 0; k < 32; k++) {
-      logit_2_sum += logit_2_weight[k] * rank_relu(logit_1_sum[s * 32 + k] + logit_1_bias[k]);
+      logit_2_sum += rank_relu(logit_1_sum[s * 32 + k] + logit_1_bias[k]) * logit_2_weight[k];
     }
     /* dlrm.rank:21  output ctr = sigmoid(logit) */
     if (step->out[0]) {

@@ -320,17 +320,13 @@ static void train_tile_0(
     /* dlrm.rank:17  pair   = sum[D](z * z[V -> W])[V > W -> P] */
     _Alignas(64) rank_real pair_sum[16];
     for (int i = 0; i < 4; i++) {
-#pragma omp simd
       for (int j = 0; j < 4; j++) {
-        pair_sum[i * 4 + j] = 0;
-      }
-    }
-    for (int i = 0; i < 4; i++) {
-      for (int d = 0; d < 16; d++) {
-#pragma omp simd
-        for (int j = 0; j < 4; j++) {
-          pair_sum[i * 4 + j] += z[s * 64 + i * 16 + d] * z[s * 64 + j * 16 + d];
+        rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int d = 0; d < 16; d++) {
+          sum += z[s * 64 + i * 16 + d] * z[s * 64 + j * 16 + d];
         }
+        pair_sum[i * 4 + j] = sum;
       }
     }
     rank_real pair[6];
@@ -365,7 +361,7 @@ static void train_tile_0(
     rank_real logit_2_sum = 0;
 #pragma omp simd reduction(+ : logit_2_sum)
     for (int k = 0; k < 32; k++) {
-      logit_2_sum += logit_2_weight[k] * logit_1_out[s * 32 + k];
+      logit_2_sum += logit_1_out[s * 32 + k] * logit_2_weight[k];
     }
     const rank_real d_logit =
       d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit_2_sum + logit_2_bias[0]) -

@@ -183,7 +183,7 @@ static void predict_tile_0(
 #pragma omp simd reduction(+ : click_logit_2_sum)
     for (int k = 0; k < 128; k++) {
       click_logit_2_sum +=
-        click_logit_2_weight[k] * rank_relu(click_logit_1_sum[s * 128 + k] + click_logit_1_bias[k]);
+        rank_relu(click_logit_1_sum[s * 128 + k] + click_logit_1_bias[k]) * click_logit_2_weight[k];
     }
     /* esmm.rank:21  output ctr = sigmoid(click_logit) */
     ctr[s] = rank_sigmoid(click_logit_2_sum + click_logit_2_bias[0]);
@@ -211,7 +211,7 @@ static void predict_tile_0(
 #pragma omp simd reduction(+ : cc_logit_2_sum)
     for (int k = 0; k < 128; k++) {
       cc_logit_2_sum +=
-        cc_logit_2_weight[k] * rank_relu(cc_logit_1_sum[s * 128 + k] + cc_logit_1_bias[k]);
+        rank_relu(cc_logit_1_sum[s * 128 + k] + cc_logit_1_bias[k]) * cc_logit_2_weight[k];
     }
     /* esmm.rank:22  output ctcvr = sigmoid(cc_logit) */
     const rank_real ctcvr = rank_sigmoid(cc_logit_2_sum + cc_logit_2_bias[0]);

@@ -307,7 +307,7 @@ static void train_tile_0(
     rank_real click_logit_2_sum_here = 0;
 #pragma omp simd reduction(+ : click_logit_2_sum_here)
     for (int k = 0; k < 128; k++) {
-      click_logit_2_sum_here += click_logit_2_weight[k] * click_logit_1_out[s * 128 + k];
+      click_logit_2_sum_here += click_logit_1_out[s * 128 + k] * click_logit_2_weight[k];
     }
     click_logit_2_sum[s] = click_logit_2_sum_here;
     const rank_real d_click_logit = d_cc_logit_share[0] * (1.0f - click[s]) *
@@ -348,7 +348,7 @@ static void train_tile_0(
     rank_real cc_logit_2_sum = 0;
 #pragma omp simd reduction(+ : cc_logit_2_sum)
     for (int k = 0; k < 128; k++) {
-      cc_logit_2_sum += cc_logit_2_weight[k] * cc_logit_1_out[s * 128 + k];
+      cc_logit_2_sum += cc_logit_1_out[s * 128 + k] * cc_logit_2_weight[k];
     }
     const rank_real d_cc_logit =
       d_cc_logit_share[0] * (1.0f - conversion[s]) *

@@ -203,7 +203,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
 #pragma omp simd reduction(+ : click_logit_2_sum_here)
     for (int k = 0; k < 128; k++) {
       click_logit_2_sum_here +=
-        click_logit_2_weight[k] * rank_relu(click_logit_1_sum[s * 128 + k] + click_logit_1_bias[k]);
+        rank_relu(click_logit_1_sum[s * 128 + k] + click_logit_1_bias[k]) * click_logit_2_weight[k];
     }
     click_logit_2_sum[s] = click_logit_2_sum_here;
     /* esmm_product.rank:19  s           = -softplus(-click_logit) - softplus(-cvr_logit) */
@@ -233,7 +233,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
 #pragma omp simd reduction(+ : cvr_logit_2_sum)
     for (int k = 0; k < 128; k++) {
       cvr_logit_2_sum +=
-        cvr_logit_2_weight[k] * rank_relu(cvr_logit_1_sum[s * 128 + k] + cvr_logit_1_bias[k]);
+        rank_relu(cvr_logit_1_sum[s * 128 + k] + cvr_logit_1_bias[k]) * cvr_logit_2_weight[k];
     }
     /* esmm_product.rank:19  s           = -softplus(-click_logit) - softplus(-cvr_logit) */
     const rank_real s_0 = -s_softplus[s] - rank_softplus(-(cvr_logit_2_sum + cvr_logit_2_bias[0]));

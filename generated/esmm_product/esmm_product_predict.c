@@ -181,7 +181,7 @@ static void predict_tile_0(
 #pragma omp simd reduction(+ : click_logit_2_sum_here)
     for (int k = 0; k < 128; k++) {
       click_logit_2_sum_here +=
-        click_logit_2_weight[k] * rank_relu(click_logit_1_sum[s * 128 + k] + click_logit_1_bias[k]);
+        rank_relu(click_logit_1_sum[s * 128 + k] + click_logit_1_bias[k]) * click_logit_2_weight[k];
     }
     click_logit_2_sum[s] = click_logit_2_sum_here;
     /* esmm_product.rank:22  output ctr = sigmoid(click_logit) */
@@ -209,7 +209,7 @@ static void predict_tile_0(
 #pragma omp simd reduction(+ : cvr_logit_2_sum)
     for (int k = 0; k < 128; k++) {
       cvr_logit_2_sum +=
-        cvr_logit_2_weight[k] * rank_relu(cvr_logit_1_sum[s * 128 + k] + cvr_logit_1_bias[k]);
+        rank_relu(cvr_logit_1_sum[s * 128 + k] + cvr_logit_1_bias[k]) * cvr_logit_2_weight[k];
     }
     /* esmm_product.rank:24  output ctcvr = exp(s) */
     if (step->out[2]) {

@@ -324,7 +324,7 @@ static void train_tile_0(
     rank_real click_logit_2_sum_here = 0;
 #pragma omp simd reduction(+ : click_logit_2_sum_here)
     for (int k = 0; k < 128; k++) {
-      click_logit_2_sum_here += click_logit_2_weight[k] * click_logit_1_out[s * 128 + k];
+      click_logit_2_sum_here += click_logit_1_out[s * 128 + k] * click_logit_2_weight[k];
     }
     click_logit_2_sum[s] = click_logit_2_sum_here;
     /* esmm_product.rank:19  s           = -softplus(-click_logit) - softplus(-cvr_logit) */
@@ -349,7 +349,7 @@ static void train_tile_0(
     rank_real cvr_logit_2_sum = 0;
 #pragma omp simd reduction(+ : cvr_logit_2_sum)
     for (int k = 0; k < 128; k++) {
-      cvr_logit_2_sum += cvr_logit_2_weight[k] * cvr_logit_1_out[s * 128 + k];
+      cvr_logit_2_sum += cvr_logit_1_out[s * 128 + k] * cvr_logit_2_weight[k];
     }
     /* esmm_product.rank:19  s           = -softplus(-click_logit) - softplus(-cvr_logit) */
     const rank_real s_0 = -s_softplus[s] - rank_softplus(-(cvr_logit_2_sum + cvr_logit_2_bias[0]));

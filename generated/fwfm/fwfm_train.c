@@ -148,14 +148,12 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     rank_real pair_sum[9];
     for (int f = 0; f < 3; f++) {
       for (int g = 0; g < 3; g++) {
-        pair_sum[f * 3 + g] = 0;
-      }
-    }
-    for (int f = 0; f < 3; f++) {
-      for (int d = 0; d < 16; d++) {
-        for (int g = 0; g < 3; g++) {
-          pair_sum[f * 3 + g] += e[f * 16 + d] * e[g * 16 + d];
+        rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int d = 0; d < 16; d++) {
+          sum += e[f * 16 + d] * e[g * 16 + d];
         }
+        pair_sum[f * 3 + g] = sum;
       }
     }
     rank_real pair[3];

@@ -189,7 +189,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 30; k++) {
-        sum += click_logit_0_weight[e * 30 + k] * x[s * 32 + k];
+        sum += x[s * 32 + k] * click_logit_0_weight[e * 30 + k];
       }
       click_logit_0_sum[e] = sum;
     }
@@ -215,7 +215,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 30; k++) {
-        sum += cc_logit_0_weight[e * 30 + k] * x[s * 32 + k];
+        sum += x[s * 32 + k] * cc_logit_0_weight[e * 30 + k];
       }
       cc_logit_0_sum[e] = sum;
     }
@@ -276,7 +276,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
 #pragma omp simd reduction(+ : click_logit_2_sum_here)
     for (int k = 0; k < 32; k++) {
       click_logit_2_sum_here +=
-        click_logit_2_weight[k] * rank_relu(click_logit_1_sum[s * 32 + k] + click_logit_1_bias[k]);
+        rank_relu(click_logit_1_sum[s * 32 + k] + click_logit_1_bias[k]) * click_logit_2_weight[k];
     }
     click_logit_2_sum[s] = click_logit_2_sum_here;
     /* mmoe.rank:27  output ctr = sigmoid(click_logit) */
@@ -298,7 +298,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
 #pragma omp simd reduction(+ : cc_logit_2_sum)
     for (int k = 0; k < 32; k++) {
       cc_logit_2_sum +=
-        cc_logit_2_weight[k] * rank_relu(cc_logit_1_sum[s * 32 + k] + cc_logit_1_bias[k]);
+        rank_relu(cc_logit_1_sum[s * 32 + k] + cc_logit_1_bias[k]) * cc_logit_2_weight[k];
     }
     loss_sum[0] += click[s] * rank_softplus(-(click_logit_2_sum[s] + click_logit_2_bias[0])) +
                    (1.0f - click[s]) * rank_softplus(click_logit_2_sum[s] + click_logit_2_bias[0]) +

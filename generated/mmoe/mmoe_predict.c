@@ -179,7 +179,7 @@ static void predict_tile_0(
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 30; k++) {
-        sum += click_logit_0_weight[e * 30 + k] * x[s * 32 + k];
+        sum += x[s * 32 + k] * click_logit_0_weight[e * 30 + k];
       }
       click_logit_0_sum[e] = sum;
     }
@@ -205,7 +205,7 @@ static void predict_tile_0(
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 30; k++) {
-        sum += cc_logit_0_weight[e * 30 + k] * x[s * 32 + k];
+        sum += x[s * 32 + k] * cc_logit_0_weight[e * 30 + k];
       }
       cc_logit_0_sum[e] = sum;
     }
@@ -256,7 +256,7 @@ static void predict_tile_0(
 #pragma omp simd reduction(+ : click_logit_2_sum)
     for (int k = 0; k < 32; k++) {
       click_logit_2_sum +=
-        click_logit_2_weight[k] * rank_relu(click_logit_1_sum[s * 32 + k] + click_logit_1_bias[k]);
+        rank_relu(click_logit_1_sum[s * 32 + k] + click_logit_1_bias[k]) * click_logit_2_weight[k];
     }
     /* mmoe.rank:27  output ctr = sigmoid(click_logit) */
     if (step->out[0]) {
@@ -277,7 +277,7 @@ static void predict_tile_0(
 #pragma omp simd reduction(+ : cc_logit_2_sum)
     for (int k = 0; k < 32; k++) {
       cc_logit_2_sum +=
-        cc_logit_2_weight[k] * rank_relu(cc_logit_1_sum[s * 32 + k] + cc_logit_1_bias[k]);
+        rank_relu(cc_logit_1_sum[s * 32 + k] + cc_logit_1_bias[k]) * cc_logit_2_weight[k];
     }
     /* mmoe.rank:28  output ctcvr = sigmoid(cc_logit) */
     if (step->out[1]) {

@@ -351,7 +351,7 @@ static void train_tile_0(
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 30; k++) {
-        sum += click_logit_0_weight[e * 30 + k] * x[s * 32 + k];
+        sum += x[s * 32 + k] * click_logit_0_weight[e * 30 + k];
       }
       click_logit_0_sum[e] = sum;
     }
@@ -377,7 +377,7 @@ static void train_tile_0(
       rank_real sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int k = 0; k < 30; k++) {
-        sum += cc_logit_0_weight[e * 30 + k] * x[s * 32 + k];
+        sum += x[s * 32 + k] * cc_logit_0_weight[e * 30 + k];
       }
       cc_logit_0_sum[e] = sum;
     }
@@ -428,7 +428,7 @@ static void train_tile_0(
     rank_real click_logit_2_sum_here = 0;
 #pragma omp simd reduction(+ : click_logit_2_sum_here)
     for (int k = 0; k < 32; k++) {
-      click_logit_2_sum_here += click_logit_2_weight[k] * click_logit_1_out[s * 32 + k];
+      click_logit_2_sum_here += click_logit_1_out[s * 32 + k] * click_logit_2_weight[k];
     }
     click_logit_2_sum[s] = click_logit_2_sum_here;
     const rank_real d_click_logit = d_cc_logit_share[0] * (1.0f - click[s]) *
@@ -462,7 +462,7 @@ static void train_tile_0(
     rank_real cc_logit_2_sum = 0;
 #pragma omp simd reduction(+ : cc_logit_2_sum)
     for (int k = 0; k < 32; k++) {
-      cc_logit_2_sum += cc_logit_2_weight[k] * cc_logit_1_out[s * 32 + k];
+      cc_logit_2_sum += cc_logit_1_out[s * 32 + k] * cc_logit_2_weight[k];
     }
     const rank_real d_cc_logit =
       d_cc_logit_share[0] * (1.0f - conversion[s]) *
@@ -510,15 +510,13 @@ static void train_tile_0(
     }
     const rank_real d_cc_logit_0_ratio = d_cc_logit_0_sum / cc_logit_sum[s];
     rank_real d_cc_logit_0_sum_1[4];
-#pragma omp simd
     for (int e = 0; e < 4; e++) {
-      d_cc_logit_0_sum_1[e] = 0;
-    }
-    for (int u = 0; u < 64; u++) {
-#pragma omp simd
-      for (int e = 0; e < 4; e++) {
-        d_cc_logit_0_sum_1[e] += d_expert_ratio[s * 64 + u] * expert[s * 256 + e * 64 + u];
+      rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (int u = 0; u < 64; u++) {
+        sum += d_expert_ratio[s * 64 + u] * expert[s * 256 + e * 64 + u];
       }
+      d_cc_logit_0_sum_1[e] = sum;
     }
 #pragma omp simd
     for (int e = 0; e < 4; e++) {
@@ -565,15 +563,13 @@ static void train_tile_0(
     }
     const rank_real d_click_logit_0_ratio = d_click_logit_0_sum / click_logit_sum[s];
     rank_real d_click_logit_0_sum_1[4];
-#pragma omp simd
     for (int e = 0; e < 4; e++) {
-      d_click_logit_0_sum_1[e] = 0;
-    }
-    for (int u = 0; u < 64; u++) {
-#pragma omp simd
-      for (int e = 0; e < 4; e++) {
-        d_click_logit_0_sum_1[e] += d_expert_ratio_1[s * 64 + u] * expert[s * 256 + e * 64 + u];
+      rank_real sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (int u = 0; u < 64; u++) {
+        sum += d_expert_ratio_1[s * 64 + u] * expert[s * 256 + e * 64 + u];
       }
+      d_click_logit_0_sum_1[e] = sum;
     }
 #pragma omp simd
     for (int e = 0; e < 4; e++) {

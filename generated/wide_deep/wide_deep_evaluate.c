@@ -179,7 +179,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
     rank_real deep_3_sum = 0;
 #pragma omp simd reduction(+ : deep_3_sum)
     for (int k = 0; k < 64; k++) {
-      deep_3_sum += deep_3_weight[k] * rank_relu(deep_2_sum[s * 64 + k] + deep_2_bias[k]);
+      deep_3_sum += rank_relu(deep_2_sum[s * 64 + k] + deep_2_bias[k]) * deep_3_weight[k];
     }
     /* wide_deep.rank:21  logit = wide + deep */
     const rank_real logit = b_0[0] + wide_sum + step->c[cross[s]] + (deep_3_sum + deep_3_bias[0]);

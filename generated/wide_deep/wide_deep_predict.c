@@ -166,7 +166,7 @@ static void predict_tile_0(
     rank_real deep_3_sum = 0;
 #pragma omp simd reduction(+ : deep_3_sum)
     for (int k = 0; k < 64; k++) {
-      deep_3_sum += deep_3_weight[k] * rank_relu(deep_2_sum[s * 64 + k] + deep_2_bias[k]);
+      deep_3_sum += rank_relu(deep_2_sum[s * 64 + k] + deep_2_bias[k]) * deep_3_weight[k];
     }
     /* wide_deep.rank:24  output ctr = sigmoid(logit) */
     if (step->out[0]) {

@@ -279,7 +279,7 @@ static void train_tile_0(
     rank_real deep_3_sum = 0;
 #pragma omp simd reduction(+ : deep_3_sum)
     for (int k = 0; k < 64; k++) {
-      deep_3_sum += deep_3_weight[k] * deep_2_out[s * 64 + k];
+      deep_3_sum += deep_2_out[s * 64 + k] * deep_3_weight[k];
     }
     /* wide_deep.rank:21  logit = wide + deep */
     const rank_real logit = b_0[0] + wide_sum + step->c[cross[s]] + (deep_3_sum + deep_3_bias[0]);
