@@ -29,14 +29,14 @@ struct program_graph {
 
 static const char name[] = "librank_hnsw.so";
 
-/* Beside the program, where rankc has its libraries, or where the system looks. */
+/* Beside the program, where rankc puts it, where rankc is installed, or where the system looks. */
 static void *load_library(void)
 {
   char path[4096], here[4096];
   ssize_t n = readlink("/proc/self/exe", here, sizeof here - 1);
   here[n > 0 ? n : 0] = '\0';
   char *slash = strrchr(here, '/');
-  const char *const folders[] = {slash != NULL ? here : NULL, RANK_LIB_DIR, RANK_LIB_INSTALLED};
+  const char *const folders[] = {slash != NULL ? here : NULL, RANK_LIB_INSTALLED};
   if (slash != NULL) {
     *slash = '\0';
   }

@@ -25,32 +25,48 @@ typedef struct Build {
   bool libraries; /* wanted too */
 } Build;
 
+/* A path up to its last '/', "" when there is none. */
+static Str folder_of(Str path)
+{
+  while (path.n > 0 && path.s[path.n - 1] != '/') {
+    path.n--;
+  }
+  return path;
+}
+
 /* What fits read lies beside the model's text, and is looked for beside the program. */
 static bool copy_fit_files(const Build *b)
 {
   const Graph *g = b->session.graph;
-  Str model = g->source->name;
-  int folder = model.n;
-  while (folder > 0 && model.s[folder - 1] != '/') {
-    folder--;
-  }
+  Str beside = folder_of(g->source->name);
   for (int i = 0; i < g->fits.n; i++) {
-    Str file = g->fits.data[i].file, text;
-    int inner = file.n;
-    while (inner > 0 && file.s[inner - 1] != '/') {
-      inner--;
-    }
+    Str file = g->fits.data[i].file, inner = folder_of(file), text;
     if (file.n == 0) {
       continue;
     }
-    Str from = str_format(b->arena, "%.*s%.*s", folder, model.s, STR_ARG(file));
-    Str into = inner > 0 ? path_join(b->arena, b->folder, (Str){file.s, inner - 1}) : b->folder;
-    if (!file_read(b->arena, from, &text) || !folder_make(into) ||
-        !file_write(into, (Str){file.s + inner, file.n - inner}, text, NULL)) {
+    Str into =
+      inner.n > 0 ? path_join(b->arena, b->folder, (Str){inner.s, inner.n - 1}) : b->folder;
+    if (!file_read_inside(b->arena, beside, file, &text) || !folder_make(into) ||
+        !file_write(into, (Str){file.s + inner.n, file.n - inner.n}, text, NULL)) {
       return false;
     }
   }
   return true;
+}
+
+/* The library of approximate search lies beside a program that has vectors to search, if there is one. */
+static bool copy_graphs(const Build *b)
+{
+  const Graph *g = b->session.graph;
+  bool vectors = false;
+  for (int i = 0; i < g->outputs.n; i++) {
+    const Type *t = &g->outputs.data[i].type;
+    vectors |= t->n == 2 && t->axis[0] == AXIS_B;
+  }
+  Str path = b->tools.graphs, folder = folder_of(path), text;
+  return !vectors || !file_exists(path) ||
+         (file_read(b->arena, path, &text) &&
+           file_write(b->folder, (Str){path.s + folder.n, path.n - folder.n}, text, NULL));
 }
 
 /* With -v: how many rules fired, and the last: what --max-rewrites and a search by halves end at. */
@@ -317,6 +333,9 @@ static int build(Build *b, Options *o)
   b->tools.blas = uses_blas(&b->files);
   if (!toolchain_find(o->arena, o, &b->tools)) {
     return EXIT_USAGE;
+  }
+  if (!copy_graphs(b)) {
+    return EXIT_INPUT;
   }
   Str stamp_name = str_format(o->arena, "%.*s.built", STR_ARG(b->name));
   Str stamp = built_from(b);

@@ -77,6 +77,29 @@ bool file_read(Arena *a, Str path, Str *text)
   return fine;
 }
 
+bool file_read_inside(Arena *a, Str folder, Str name, Str *text)
+{
+  Str path = str_format(a, "%.*s%.*s", STR_ARG(folder), STR_ARG(name));
+  char *top = realpath(folder.n > 0 ? str_copy(a, folder).s : ".", NULL),
+       *at = realpath(path.s, NULL);
+  struct stat st;
+  bool found = top && at && stat(at, &st) == 0, inside = false;
+  if (found) {
+    size_t n = strcmp(top, "/") == 0 ? 0 : strlen(top);
+    inside = strncmp(at, top, n) == 0 && at[n] == '/' && S_ISREG(st.st_mode);
+  }
+  bool fine = inside && file_read(a, str_of(at), text);
+  if (!found) {
+    fail("open", path.s);
+  } else if (!inside) {
+    fprintf(
+      stderr, "rankc: error: %s leads out of the model's folder, or is no plain file\n", path.s);
+  }
+  free(top);
+  free(at);
+  return fine;
+}
+
 static bool write_all(int fd, Str text)
 {
   for (int at = 0; at < text.n;) {
@@ -211,6 +234,12 @@ bool folder_temporary(Arena *a, Str inside, Str *path)
 Str path_join(Arena *a, Str folder, Str name)
 {
   return str_format(a, "%.*s/%.*s", STR_ARG(folder), STR_ARG(name));
+}
+
+Str path_plain(Arena *a, Str path)
+{
+  bool odd = path.n > 0 && (path.s[0] == '-' || path.s[0] == '@');
+  return odd ? str_format(a, "./%.*s", STR_ARG(path)) : path;
 }
 
 bool name_is_plain(Str name)

@@ -13,12 +13,16 @@
 #include <stdint.h>
 
 bool file_read(Arena *a, Str path, Str *text);
+/* Of a plain file that lies in `folder` ("": the current one) or below it, symbolic links resolved. */
+bool file_read_inside(Arena *a, Str folder, Str name, Str *text);
 bool file_write(Str folder, Str name, Str text, bool *changed); /* changed may be NULL */
 bool file_exists(Str path);
 bool folder_make(Str path);                             /* with the folders above it */
 bool folder_remove(Str path);                           /* with the plain files in it */
 bool folder_temporary(Arena *a, Str inside, Str *path); /* a new, empty one */
 Str path_join(Arena *a, Str folder, Str name);
+/* The same path, such that no compiler takes it for an option (-x) or for a file of arguments (@x). */
+Str path_plain(Arena *a, Str path);
 /* Names that may become part of a file's name: letters, digits and _, not starting with a digit. */
 bool name_is_plain(Str name);
 /* Changes when the file does: length and time, for stamps; "" when there is none. */

@@ -3,6 +3,8 @@
 
 #include "options.h"
 
+#include "files.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -219,7 +221,7 @@ static error_t parse_out(int key, char *arg, struct argp_state *state)
   if (key != 'o') {
     return ARGP_ERR_UNKNOWN;
   }
-  o->out = str_of(arg);
+  o->out = path_plain(o->arena, str_of(arg));
   return 0;
 }
 

@@ -29,13 +29,11 @@ bool toolchain_find(Arena *a, const Options *o, Toolchain *t)
 {
   Str archive = o->f64 ? S("librank64.a") : S("librank.a");
   const char *given = getenv("RANKC_RUNTIME");
-  Str installed = beside_program(a, "../share/rankc/runtime");
-  t->headers = given && *given             ? str_of(given)
-               : has_runtime(a, installed) ? installed
-                                           : S(RANKC_RUNTIME_DIR);
+  t->headers = given && *given ? str_of(given) : beside_program(a, "../share/rankc/runtime");
   Str serving = o->f64 ? S("librank64_serving.a") : S("librank_serving.a");
   bool beside = file_exists(path_join(a, t->headers, archive));
-  Str folder = beside ? t->headers : S(RANKC_LIB_DIR);
+  Str folder = beside ? t->headers : beside_program(a, "../lib");
+  t->graphs = path_join(a, folder, S("librank_hnsw.so"));
   t->library = path_join(a, folder, archive);
   t->serving = path_join(a, folder, serving);
   if (!has_runtime(a, t->headers) || !file_exists(t->library) || !file_exists(t->serving)) {

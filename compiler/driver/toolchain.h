@@ -11,12 +11,13 @@ typedef struct Toolchain {
   Str headers; /* folder of rank_model.h and the others */
   Str library; /* librank.a, or librank64.a */
   Str serving; /* the part of it that a model's library needs, without OpenMP */
+  Str graphs;  /* what approximate search loads; need not be there */
   bool blas;   /* the C calls OpenBLAS */
 } Toolchain;
 
-/* $RANKC_RUNTIME; else share/rankc/runtime of where rankc was installed; else the tree it was built in.
- * False, with a message, when there is no runtime in the first of these that exists,
- * or no such C compiler. */
+/* $RANKC_RUNTIME; else ../share/rankc/runtime beside rankc, which in a build folder is a link to the sources;
+ * then the libraries are in ../lib. No path is compiled in, so rankc is the same wherever it was built. False,
+ * with a message, when there is no runtime there, or no such C compiler. */
 bool toolchain_find(Arena *a, const Options *o, Toolchain *t);
 
 /* cc -c and all flags; then follow the source and -o. What goes into the shared library has only OpenMP's

@@ -9,8 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MOST_NAME = 200 };
+
+/* The file is copied beside the generated C: it must not be a header, a source or a program there. */
+static bool has_plain_end(Str name)
+{
+  return (name.n > 4 && !memcmp(name.s + name.n - 4, ".txt", 4)) ||
+         (name.n > 5 && !memcmp(name.s + name.n - 5, ".json", 5));
+}
 
 /* A path below the model's folder: no way up, nothing absolute, nothing that a shell or a terminal would take
  * for something else. */
@@ -25,20 +33,21 @@ static bool is_inside(Str name)
       continue;
     }
     Str part = {name.s + start, i - start};
-    if (part.n == 0 || str_eq(part, S(".")) || str_eq(part, S("..")) || part.s[0] == '-') {
+    if (part.n == 0 || str_eq(part, S(".")) || str_eq(part, S("..")) || part.s[0] == '-' ||
+        part.s[0] == '@') {
       return false;
     }
     start = i + 1;
   }
-  return name.n <= MOST_NAME;
+  return name.n <= MOST_NAME && has_plain_end(name);
 }
 
 bool check_fit_file(Checker *c, const Expr *e, Str *out)
 {
   if (e->kind != EXPR_STRING || !is_inside(e->name)) {
     fail(c, e->loc,
-      "wanted a file in the model's folder or below it: file = \"model.txt\", without '..', and "
-      "at most %d bytes",
+      "wanted a file in the model's folder or below it: file = \"model.txt\", or .json, without "
+      "'..', and at most %d bytes",
       MOST_NAME);
     return false;
   }
@@ -60,7 +69,9 @@ static const char *path_of(Checker *c, Str file)
 /* The whole file and a zero behind it, malloc'd; NULL: it cannot be read. */
 static char *read_whole(const char *path, size_t *n)
 {
-  FILE *in = fopen(path, "rb");
+  struct stat st;
+  bool plain = stat(path, &st) == 0 && S_ISREG(st.st_mode); /* else it may have no end */
+  FILE *in = plain ? fopen(path, "rb") : NULL;
   char *text = NULL;
   size_t room = 0, got = in ? 1 : 0;
   bool failed = !in;
