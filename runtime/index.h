@@ -17,7 +17,7 @@
 enum {
   INDEX_BLOCK = 64,   /* vectors a block; the last is filled up with zeros */
   INDEX_ALIGN = 4096, /* of the vectors in the file */
-  INDEX_VERSION = 1,
+  INDEX_VERSION = 2,
   INDEX_NAME = 64,
   INDEX_ROWS = 24 /* queries scored at a time: their scores stay in the first-level cache */
 };
@@ -36,11 +36,13 @@ typedef struct index_header {
   uint64_t codes_at;          /* 0: none */
   uint64_t vectors_at, file_bytes;
   char model[INDEX_NAME], output[INDEX_NAME]; /* end in a 0 */
+  uint64_t content;                           /* XXH3 of all that is behind the header */
   uint64_t checksum;                          /* XXH3 of all that is before it */
 } index_header;
 
 extern const char index_magic[8];
 uint64_t index_checksum(const index_header *h);
+uint64_t index_content(const index_header *h, const char *file); /* of what is behind the header */
 
 struct rank_index {
   const index_header *h;

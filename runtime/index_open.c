@@ -2,7 +2,7 @@
  *
  * One idea: everything that a search goes by (counts, places in the file) stands in the header and is
  * checked against the file's size when it is opened; what lies behind it is only numbers, and a text id
- * is checked when it is asked for. */
+ * is checked when it is asked for. So opening reads one page; the rest has a checksum for those who ask. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -27,6 +27,11 @@ const char index_magic[8] = {'r', 'a', 'n', 'k', 'i', 'd', 'x', '\n'};
 uint64_t index_checksum(const index_header *h)
 {
   return XXH3_64bits(h, offsetof(index_header, checksum));
+}
+
+uint64_t index_content(const index_header *h, const char *file)
+{
+  return XXH3_64bits(file + sizeof *h, (size_t)h->file_bytes - sizeof *h);
 }
 
 /* --- checking --- */
@@ -151,6 +156,16 @@ void rank_index_close(rank_index *x)
     munmap((void *)(uintptr_t)x->map, x->bytes);
   }
   free(x);
+}
+
+int rank_index_verify(const rank_index *x, char *message, size_t size)
+{
+  int good = index_content(x->h, x->map) == x->h->content;
+  if (message != NULL && size > 0) {
+    snprintf(
+      message, size, "%s", good ? "" : "damaged: the checksum of its vectors and ids is wrong");
+  }
+  return good ? 0 : -1;
 }
 
 rank_index_facts rank_index_about(const rank_index *x)

@@ -158,6 +158,7 @@ int32_t *index_draft_codes(index_draft *d)
 
 void index_draft_sign(index_draft *d)
 {
+  d->h.content = index_content(&d->h, d->bytes);
   d->h.checksum = index_checksum(&d->h);
   memcpy(d->bytes, &d->h, sizeof d->h);
 }

@@ -117,10 +117,7 @@ static int rank_batch_of(ranking *r, long first, long n, float *vectors, rank_er
     return rank_fail(e, "out of memory");
   }
   for (long i = first; i < first + n; i++) {
-    if (r->target[i] < 0) { /* as good as last */
-      r->place[i] = r->count + 1;
-      r->missing++;
-    }
+    r->missing += r->target[i] < 0; /* its place is 0, which no k reaches */
   }
   program_vectors_progress(&r->v, first + n, "ranking");
   return 0;
@@ -237,7 +234,8 @@ static void print_places(const ranking *r, const rank_scores *scores)
   printf("%s rows, %s items\n", rank_count_text((double)r->rows, rows),
     rank_count_text((double)r->count, count));
   if (r->missing > 0) {
-    printf("%ld rows have an item that the catalogue does not; it counts as last\n", r->missing);
+    printf(
+      "%ld rows have an item that the catalogue does not; none of them is found\n", r->missing);
   }
   for (int i = 0; i < scores->n; i++) {
     printf("%s %.6f\n", scores->score[i].name, scores->score[i].value);

@@ -125,6 +125,9 @@ int program_open_index(rank_index **x, const char *path, const program_vectors *
   if (rank_index_open(x, path, why.text, sizeof why.text) != 0) {
     return rank_fail(e, "%s", why.text);
   }
+  if (rank_index_verify(*x, why.text, sizeof why.text) != 0) {
+    return rank_fail(e, "%s: %.900s", path, why.text);
+  }
   rank_index_facts f = rank_index_about(*x);
   if (f.layout != v->m->layout) {
     return rank_fail(e, "%s: an index of another model (%s)", path, f.model);

@@ -37,6 +37,9 @@ typedef struct rank_index_facts {
 /* Both valid until the index is closed. 0, or -1 with the reason in `message` (may be NULL). */
 int rank_index_open(rank_index **index, const char *path, char *message, size_t size);
 void rank_index_close(rank_index *x); /* also NULL */
+/* Opening looks at the header alone. This reads the whole index once and compares it with the checksum that
+ * was taken when it was made: 0, or -1 with the reason in `message` (may be NULL): damaged since. */
+int rank_index_verify(const rank_index *index, char *message, size_t size);
 rank_index_facts rank_index_about(const rank_index *x);
 
 /* The id at a position as text, in `room` or in the index itself, with its length; a position that is

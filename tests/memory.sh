@@ -14,6 +14,9 @@ input item : id(50)
 u = linear(x, 8)
 a = linear(y, 8)
 loss sampled_softmax(u, a, item) + info_nce(u, a)
+near = sum[8](u * a[B -> C])
+most = max[C](near)
+loss most + log(sum[C](exp(near - most)))   # a softmax of one's own, with the gradient through its maximum
 output vector = u
 train sgd(lr = 0.1), batch = 8192
 TEXT

@@ -115,6 +115,29 @@ head -2 "$dir/users.csv" > "$dir/a.csv"
 "$p" predict --no-cache --data "$dir/a.csv" --load "$dir/w" --out "$dir/got"
 same "$dir/got" "popularity"
 
+# --- little: one user, one item, nothing at all; then unknown items, everything seen, no history
+little() { # fitted on, interactions, what users without a history are offered by popularity
+  printf 'seen,next\n%s\n' "$1" > "$dir/few.csv"
+  printf 'seen,next\n,a\nnever,a\na b c,a\na never,b\n' > "$dir/ask.csv"
+  for p in "$dir/cf/item_cf" "$dir/m/most_popular"; do
+    "$p" train --no-cache --data "$dir/few.csv" --save "$dir/few" > "$dir/log" || fail "trained on '$1'"
+    [ "$p" = "$dir/m/most_popular" ] || grep -q ", $2 interactions" "$dir/log" || fail "'$1': $(head -1 "$dir/log")"
+    "$p" predict --no-cache --data "$dir/ask.csv" --load "$dir/few" > "$dir/got" || fail "predicts after '$1'"
+    ! grep -q '^2,' "$dir/got" || fail "'$1': offers what is seen: $(cat "$dir/got")"
+    "$p" eval --no-cache --data "$dir/ask.csv" --load "$dir/few" > "$dir/log" || fail "evaluates after '$1'"
+    ! grep -q nan "$dir/log" || fail "'$1': $(cat "$dir/log")"
+  done
+  [ "$(sed -n 's/^0,[0-9]*,\([a-z]*\),.*/\1/p' "$dir/got" | paste -sd' ')" = "$3" ] || fail "'$1': $(cat "$dir/got")"
+}
+"$rankc" build "$here/models/item_cf.rank" -o "$dir/cf" > /dev/null
+little 'a b c,d' 3 'a b c'
+little $'a,b\na,b' 2 'a'
+little 'a a a,b' 1 'a'
+little $',a\n,b' 0 ''
+printf 'seen,next\n' > "$dir/few.csv"
+! "$p" train --no-cache --data "$dir/few.csv" --save "$dir/few" 2> "$dir/err" || fail "trained on no rows"
+grep -q 'few.csv: no rows to train on' "$dir/err" || fail "said: $(cat "$dir/err")"
+
 # --- made-up data: bits, whatever the threads; what is damaged is refused
 build "$here/models/item_cf.rank"
 p=$dir/m/item_cf

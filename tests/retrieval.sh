@@ -64,6 +64,11 @@ grep -q "^{\"query\": 0, \"ids\": \[$ids\], \"scores\": \[0\." line || wrong "js
 "$m" search --index ads.index --data users.csv --load w.st --k 5000 --no-cache | grep -c '^7,' >n
 [ "$(cat n)" = 1200 ] || wrong "k larger than the catalogue"
 
+head -n 1 items.csv >no_items.csv
+"$m" index --data no_items.csv --load w.st -o empty.index --no-cache >said || wrong "an empty catalogue: $(cat said)"
+"$m" search --index empty.index --data users.csv --load w.st --no-cache >none || wrong "a search of nothing"
+[ "$(cat none)" = query,rank,id,score ] || wrong "found in an empty catalogue: $(head -n 3 none)"
+
 # Approximate, where the library for it was built: it says how good it was, and here it finds nearly all.
 if [ -e "$(dirname "$rankc")/../lib/librank_hnsw.so" ]; then
   "$m" search --index ads.index --data users.csv --load w.st --k 5 --no-cache --approximate >near.csv 2>said ||
@@ -113,7 +118,7 @@ printf '%s\n' '0,"x, y"' 0,d '1,"x, y"' 1,a 1,b 1,d query,id | sed 's/,id$/,id,s
 cmp -s found want || wrong "search --exclude: $(paste -sd' ' found)"
 printf 'item,hist\nb,a d "x\nnew,a\n' | sed 's/ "x//' >held.csv
 ./next eval --data held.csv --index next.index --exclude hist --load n.st --no-cache >said || exit 1
-grep -q '^1 rows have an item that the catalogue does not; it counts as last$' said || wrong "$(cat said)"
+grep -q '^1 rows have an item that the catalogue does not; none of them is found$' said || wrong "$(cat said)"
 printf 'item\na\nb\na\n' >twice.csv
 
 # What is wrong, and what is said.
@@ -140,6 +145,10 @@ says "$t users.csv: not an index (it does not start like one)" \
 head -c 5000 ads.index >cut.index
 says "$t cut.index: cut off: 5000 bytes, its header says $(wc -c <ads.index)" \
   "$m" search --index cut.index --data users.csv --load w.st
+cp ads.index hurt.index
+printf X | dd of=hurt.index bs=1 seek=$(($(wc -c <hurt.index) - 700)) conv=notrunc status=none
+says "$t hurt.index: damaged: the checksum of its vectors and ids is wrong" \
+  "$m" search --index hurt.index --data users.csv --load w.st
 says "$t next.index: an index of another model (next)" \
   "$m" search --index next.index --data users.csv --load w.st
 says "$t ads.index: made with other weights than other.st; index again" \

@@ -396,7 +396,7 @@ static void test_damage(void **state)
   write_bytes("PK\3\4 something else", 18);
   refused("not an index (it does not start like one)");
   write_bytes(copy, 20);
-  refused("cut off: 20 bytes, the header alone has 224");
+  refused("cut off: 20 bytes, the header alone has 232");
   char message[200];
   snprintf(message, sizeof message, "cut off: %zu bytes, its header says %zu", n - 100, n);
   write_bytes(copy, n - 100);
@@ -406,7 +406,7 @@ static void test_damage(void **state)
   refused(message);
   copy[8]++;
   write_bytes(copy, n);
-  refused("an index of version 2, wanted 1; make it again");
+  refused("an index of version 3, wanted 2; make it again");
   copy[8]--;
   for (size_t i = 12; i < sizeof(index_header); i++) { /* every byte of the header */
     copy[i] ^= 4;
@@ -414,6 +414,17 @@ static void test_damage(void **state)
     refused("damaged: the checksum of its header is wrong");
     copy[i] ^= 4;
   }
+  for (size_t i = sizeof(index_header); i < n;
+       i += i + 97 < n ? 97 : 1) { /* and what is behind it */
+    copy[i] ^= 4;
+    write_bytes(copy, n);
+    assert_int_equal(rank_index_open(&x, path, message, sizeof message), 0);
+    assert_int_equal(rank_index_verify(x, message, sizeof message), -1);
+    assert_string_equal(message, "damaged: the checksum of its vectors and ids is wrong");
+    rank_index_close(x);
+    copy[i] ^= 4;
+  }
+  assert_int_equal(rank_index_verify(made, NULL, 0), 0);
   free(copy);
   unlink(path);
   refused("cannot open: No such file or directory");
