@@ -165,17 +165,19 @@ typedef struct wrong { /* what a batch is refused for */
   long ids; /* the input has one that fits have not learnt of: there are so many */
 } wrong;
 
-static int concerns(int what, int use, part of)
+/* Whether an input, or an axis, is needed for `use` and stands in a batch of this part. */
+static int concerns(int what, int use, part of, const unsigned char *requests, int which)
 {
-  return (what & use) != 0 && (of == WHOLE || (of == REQUEST) == ((what & RANK_OF_REQUEST) != 0));
+  return (what & use) != 0 && (of == WHOLE || (of == REQUEST) == (requests[which] != 0));
 }
 
 static wrong check(const rank_opened *o, const rank_batch *b, int use, part of)
 {
   const rank_model *m = o->library->model;
+  const rank_split *split = m->split;
   wrong w = {b->n < 0 ? RANK_BAD_LENGTH : RANK_OK, -1, -1, 0, 0};
   for (int d = 0; d < m->ndims && b->n > 0; d++) {
-    if (!concerns(o->library->dims[d], use, of)) {
+    if (!concerns(o->library->dims[d], use, of, split ? split->dims : NULL, d)) {
       continue;
     }
     w.status = rank_check_lists(m, b, d, &w.at);
@@ -185,7 +187,7 @@ static wrong check(const rank_opened *o, const rank_batch *b, int use, part of)
     }
   }
   for (int i = 0; i < m->ninputs && b->n > 0; i++) {
-    if (!concerns(o->library->inputs[i], use, of)) {
+    if (!concerns(o->library->inputs[i], use, of, split ? split->inputs : NULL, i)) {
       continue;
     }
     w.status = rank_check_input(m, &o->state, b, i, &w.at);

@@ -31,7 +31,7 @@ static size_t take(size_t *used, size_t bytes)
 static size_t lay_out(const rank_opened *o, long n, char *base, ranking *r)
 {
   const rank_model *m = o->library->model;
-  const rank_split *split = o->library->split;
+  const rank_split *split = o->library->model->split;
   size_t used = 0, nvalues = (size_t)split->nvalues, nparams = (size_t)m->nparams + nvalues;
   size_t at[4] = {take(&used, (nparams + 1) * sizeof *r->param),
     take(&used, (nvalues + 1) * sizeof *r->value),
@@ -62,10 +62,10 @@ size_t rank_library_rank_scratch(const rank_opened *o, long n)
   rank_state s = o->state;
   rank_batch one = {.n = 1}, all = {.n = n};
   s.prepared = o->request_prepared;
-  size_t request = o->library->split->request.bytes(&s, &one, 1);
+  size_t request = o->library->model->split->request.bytes(&s, &one, 1);
   s.prepared = o->rank_prepared;
   size_t used = lay_out(o, n, NULL, &unused);
-  size_t rank = o->library->split->rank.bytes(&s, &all, 1);
+  size_t rank = o->library->model->split->rank.bytes(&s, &all, 1);
   return used + (request > rank ? request : rank) + 2 * (size_t)ALIGN;
 }
 
@@ -75,7 +75,7 @@ static void same_lists(
   int32_t *next = r->same;
   for (int d = 0; d < o->library->model->ndims; d++) {
     r->offset[d] = candidates->offset[d];
-    if ((o->library->dims[d] & RANK_OF_REQUEST) != 0 && request->offset[d] != NULL) {
+    if (o->library->model->split->dims[d] && request->offset[d] != NULL) {
       for (long i = 0; i <= candidates->n; i++) {
         next[i] = (int32_t)i * request->offset[d][1];
       }
@@ -89,7 +89,7 @@ static rank_status rank_all(const rank_opened *o, const rank_batch *request,
   const rank_batch *candidates, rank_real *const *out, char *scratch)
 {
   const rank_model *m = o->library->model;
-  const rank_split *split = o->library->split;
+  const rank_split *split = o->library->model->split;
   ranking r = {0};
   lay_out(o, candidates->n, scratch, &r);
   rank_state s = o->state;

@@ -129,7 +129,7 @@ static int prepare_one(const rank_state *s, size_t (*fill)(const rank_state *s, 
 /* The parts of a split program each have their own. */
 static int prepare(rank_opened *o, rank_error *e)
 {
-  const rank_split *split = o->library->split;
+  const rank_split *split = o->library->model->split;
   if (split != NULL &&
       (prepare_one(&o->state, split->request.prepare, &o->request_prepared, e) != 0 ||
         prepare_one(&o->state, split->rank.prepare, &o->rank_prepared, e) != 0)) {
@@ -141,7 +141,7 @@ static int prepare(rank_opened *o, rank_error *e)
 int library_open_weights(rank_opened *o, const rank_weights *w, rank_error *e)
 {
   const rank_model *m = o->library->model;
-  const rank_split *split = o->library->split;
+  const rank_split *split = o->library->model->split;
   size_t values = split != NULL ? (size_t)split->nvalues : 0; /* those of a request: NULL here */
   o->state.param = calloc((size_t)m->nparams + values + 1, sizeof *o->state.param);
   o->state.rows = calloc((size_t)m->nparams + 1, sizeof *o->state.rows);

@@ -25,7 +25,7 @@ typedef struct program_options {
   const char *data, *valid, *load, *save, *out, *log, *cache, *batch_file;
   const char *index, *catalogue, *output, *id, *exclude, *lightgbm, *fit, *tables, *against, *plot;
   long epochs, batch, threads, rows, log_every, checkpoint; /* 0: not given */
-  long k;                                                   /* 0: not given */
+  long k, candidates;                                       /* 0: not given */
   long steps, patience;                                     /* -1: not given */
   uint64_t seed;
   double lr, valid_split; /* 0: not given */

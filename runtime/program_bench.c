@@ -1,120 +1,23 @@
 /* program_bench.c: the command `bench`: how long a prediction takes, and how many rows a second.
  *
- * One idea: what is timed is what a server does for a request, checking the batch, computing what fits
- * make of it and predicting it, with the weights packed beforehand as the library packs them. Gathering the rows is not timed, but it has
- * just been done, as a server has just written its request. Each thread has rows, outputs and working memory of
- * its own; several are a load on the machine, and a latency is then one call's under that load. */
+ * One idea: several threads are a load on the machine, each of them as another client of the model would be,
+ * and a latency is then one call's under that load. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 
+#include "program_bench.h"
+
 #include "fit.h"
-#include "program.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIZES = 4, MOST_ROWS = 4096, CALLS_MOST = 200000 };
+enum { SIZES = 4, MOST_ROWS = 4096 };
 
-static const double seconds_warm = 0.1, seconds_timed = 1.0;
 static const long sizes[SIZES] = {1, 16, 128, MOST_ROWS};
-
-typedef struct bench {
-  const rank_model *m;
-  const program_options *o;
-  rank_log log;
-  program_model model;
-  rank_data *data;
-  char made_up[64]; /* temporary file, "" when there is none */
-} bench;
-
-typedef struct driver { /* one thread */
-  const bench *b;
-  long size, first; /* rows in a call; where its rows begin */
-  long calls;
-  double *taken;     /* [CALLS_MOST] seconds of each call */
-  double total;      /* of all of them */
-  rank_work derived; /* results of fits */
-  int failed;
-  rank_error e;
-} driver;
-
-/* --- one thread --- */
-
-static int call(
-  driver *d, const rank_batch *b, rank_work *work, rank_real *const *out, double *took)
-{
-  const rank_model *m = d->b->m;
-  const rank_state *s = &d->b->model.state;
-  int what = 0;
-  long at = 0;
-  if (rank_work_need(work, m->workspace(s, b, 1, 0), &d->e) != 0) {
-    return -1;
-  }
-  const rank_fits *fits = rank_encoders_fits(d->b->model.enc);
-  rank_batch whole = *b;
-  if (m->nfits > 0 && rank_work_need(&d->derived, rank_fits_room(fits, b->n), &d->e) != 0) {
-    return -1;
-  }
-  double start = rank_now();
-  rank_status status = rank_check_batch(m, s, b, 0, &what, &at);
-  if (status == RANK_OK && m->nfits > 0) { /* the batch has them already; a request has not */
-    status = rank_fits_apply(fits, b, d->derived.data, &whole) == 0 ? RANK_OK : RANK_NO_MEMORY;
-    b = &whole;
-  }
-  status = status == RANK_OK ? m->predict(s, b, out, work->data, 1) : status;
-  *took = rank_now() - start;
-  if (status != RANK_OK) {
-    rank_explain_batch(m, s, b, status, &d->e);
-  }
-  return status == RANK_OK ? 0 : -1;
-}
-
-/* Rows in turn, from the first again when there are no more. */
-static int calls(driver *d, rank_batcher *batcher, rank_work *work, rank_real *const *out)
-{
-  long rows = rank_data_rows(d->b->data), at = d->first % rows;
-  double begin = rank_now(), start = begin + seconds_warm, end = start + seconds_timed;
-  for (double now = begin; now < end && d->calls < CALLS_MOST; now = rank_now()) {
-    long n = d->size < rows ? d->size : rows;
-    double took = 0;
-    at = at + n > rows ? 0 : at;
-    const rank_batch *b = rank_batch_range(batcher, at, n);
-    if (b == NULL) {
-      return rank_fail(&d->e, "out of memory: a batch of %ld rows", n);
-    }
-    if (call(d, b, work, out, &took) != 0) {
-      return -1;
-    }
-    at += n;
-    if (now >= start) {
-      d->taken[d->calls++] = took;
-      d->total += took;
-    }
-  }
-  return 0;
-}
-
-static void *drive(void *arg)
-{
-  driver *d = arg;
-  rank_work work = {0};
-  rank_batcher *batcher = rank_batcher_new(d->b->data, d->size);
-  rank_real **out = program_outputs_new(d->b->m, d->size);
-  d->taken = malloc(sizeof *d->taken * CALLS_MOST);
-  if (batcher == NULL || out == NULL || d->taken == NULL) {
-    d->failed = rank_fail(&d->e, "out of memory");
-  } else {
-    d->failed = calls(d, batcher, &work, out);
-  }
-  program_outputs_free(d->b->m, out);
-  rank_work_free(&work);
-  rank_work_free(&d->derived);
-  rank_batcher_free(batcher);
-  return NULL;
-}
 
 /* --- all threads, and what they found --- */
 
@@ -130,48 +33,61 @@ static double percentile(const double *sorted, long n, double share)
   return n == 0 ? 0 : 1e6 * sorted[at < n ? at : n - 1];
 }
 
-static void print_size(const program_options *o, const driver *d, double *taken, long n)
+static void print_series(
+  const program_options *o, const bench_driver *d, bench_api api, long n, double *taken)
 {
+  static const char *const names[BENCH_APIS] = {"rows", "repeated", "request"};
   double rate = 0;
   for (int i = 0; i < (int)o->threads; i++) {
-    rate += d[i].total > 0 ? (double)(d[i].calls * d[i].size) / d[i].total : 0;
+    const bench_series *s = &d[i].series[api];
+    rate += s->total > 0 ? (double)(s->calls * d[i].size) / s->total : 0;
   }
   qsort(taken, (size_t)n, sizeof *taken, by_size);
-  printf(
-    o->csv ? "%ld,%ld,%ld,%.3f,%.3f,%.3f,%.0f\n" : "%7ld %8ld %8ld %10.2f %10.2f %10.2f %12.0f\n",
-    d->size, o->threads, n, percentile(taken, n, 0.5), percentile(taken, n, 0.99),
+  printf(o->csv ? "%s,%ld,%ld,%ld,%.3f,%.3f,%.3f,%.0f\n"
+                : "%-8s %7ld %8ld %8ld %10.2f %10.2f %10.2f %12.0f\n",
+    names[api], d->size, o->threads, n, percentile(taken, n, 0.5), percentile(taken, n, 0.99),
     percentile(taken, n, 0.999), rate);
 }
 
-/* The calls of all threads, one after another in memory of the caller's to free; NULL: none. */
-static double *gather(driver *d, int threads, long *n)
+/* The calls of all threads, one after another in memory of the caller's to free; NULL: no memory. */
+static double *gather(const bench_driver *d, int threads, bench_api api, long *n)
 {
   *n = 0;
   for (int i = 0; i < threads; i++) {
-    *n += d[i].calls;
+    *n += d[i].series[api].calls;
   }
   double *all = malloc(sizeof *all * (size_t)(*n + 1));
   long at = 0;
   for (int i = 0; all != NULL && i < threads; i++) {
-    memcpy(all + at, d[i].taken, sizeof *all * (size_t)d[i].calls);
-    at += d[i].calls;
+    const bench_series *s = &d[i].series[api];
+    memcpy(all + at, s->taken, sizeof *all * (size_t)s->calls);
+    at += s->calls;
   }
   return all;
 }
 
-static int measure(const bench *b, long size, rank_error *e)
+static int report(const bench *b, const bench_driver *d, rank_error *e)
 {
-  int threads = (int)b->o->threads, started = 0, failed = 0;
-  long rows = rank_data_rows(b->data), n = 0;
-  driver *d = calloc((size_t)threads, sizeof *d);
-  pthread_t *thread = calloc((size_t)threads, sizeof *thread);
-  if (d == NULL || thread == NULL) {
-    failed = rank_fail(e, "out of memory");
+  for (int api = 0; api < BENCH_APIS; api++) {
+    long n = 0;
+    if (d->series[api].taken == NULL) {
+      continue;
+    }
+    double *all = gather(d, (int)b->o->threads, (bench_api)api, &n);
+    if (all == NULL) {
+      return rank_fail(e, "out of memory");
+    }
+    print_series(b->o, d, (bench_api)api, n, all);
+    free(all);
   }
-  for (; !failed && started < threads; started++) {
-    d[started] =
-      (driver){.b = b, .size = size < rows ? size : rows, .first = rows / threads * started};
-    if (pthread_create(&thread[started], NULL, drive, &d[started]) != 0) {
+  return 0;
+}
+
+static int run_threads(bench_driver *d, pthread_t *thread, int threads, rank_error *e)
+{
+  int failed = 0, started = 0;
+  for (; started < threads; started++) {
+    if (pthread_create(&thread[started], NULL, bench_drive, &d[started]) != 0) {
       failed = rank_fail(e, "cannot start thread %d", started);
       break;
     }
@@ -183,16 +99,26 @@ static int measure(const bench *b, long size, rank_error *e)
       *e = d[i].e;
     }
   }
-  double *all = failed ? NULL : gather(d, threads, &n);
-  if (!failed && all == NULL) {
-    failed = rank_fail(e, "out of memory");
-  } else if (!failed) {
-    print_size(b->o, d, all, n);
+  return failed;
+}
+
+static int measure(const bench *b, long size, int requests, rank_error *e)
+{
+  int threads = (int)b->o->threads;
+  long rows = rank_data_rows(b->data);
+  bench_driver *d = calloc((size_t)threads, sizeof *d);
+  pthread_t *thread = calloc((size_t)threads, sizeof *thread);
+  int failed = d == NULL || thread == NULL ? rank_fail(e, "out of memory") : 0;
+  for (int i = 0; i < threads && !failed; i++) {
+    d[i] = (bench_driver){
+      .b = b, .requests = requests, .size = size < rows ? size : rows, .first = rows / threads * i};
   }
-  for (int i = 0; i < started; i++) {
-    free(d[i].taken);
+  failed = failed || run_threads(d, thread, threads, e) || report(b, d, e);
+  for (int i = 0; d != NULL && i < threads; i++) {
+    for (int api = 0; api < BENCH_APIS; api++) {
+      free(d[i].series[api].taken);
+    }
   }
-  free(all);
   free(d);
   free(thread);
   return failed;
@@ -201,20 +127,51 @@ static int measure(const bench *b, long size, rank_error *e)
 /* --- the command --- */
 
 /* Packed weights, as the library makes them when it opens a file. */
-static int pack(bench *b, rank_error *e)
+static int pack(const rank_state *s, size_t (*fill)(const rank_state *s, void *prepared),
+  void **prepared, rank_error *e)
 {
-  size_t bytes = b->m->prepare(&b->model.state, NULL);
-  if (bytes == 0) {
-    return 0;
+  size_t bytes = fill(s, NULL);
+  *prepared = bytes > 0 ? aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN) : NULL;
+  if (*prepared == NULL) {
+    return bytes > 0 ? rank_fail(e, "out of memory: %zu bytes of packed weights", bytes) : 0;
   }
-  void *prepared = aligned_alloc(64, (bytes + 63) / 64 * 64);
-  if (prepared == NULL) {
-    return rank_fail(e, "out of memory: %zu bytes of packed weights", bytes);
-  }
-  memset(prepared, 0, bytes);
-  b->m->prepare(&b->model.state, prepared);
-  b->model.state.prepared = prepared;
+  memset(*prepared, 0, bytes);
+  fill(s, *prepared);
   return 0;
+}
+
+/* A library with these weights, for requests. */
+static int open_requests(bench *b, rank_error *e)
+{
+  const rank_model *m = b->m;
+  size_t n = (size_t)(m->ninputs + m->ndims);
+  unsigned char *needed = malloc(n + 1); /* inputs, then axes */
+  if (needed == NULL) {
+    return rank_fail(e, "out of memory");
+  }
+  memset(needed, RANK_TO_PREDICT, n);
+  for (int i = 0; i < m->ninputs; i++) {
+    needed[i] = m->inputs[i].label ? RANK_TO_TRAIN : RANK_TO_PREDICT;
+  }
+  b->library = (rank_library){.model = m, .inputs = needed, .dims = needed + m->ninputs};
+  b->opened = (rank_opened){.library = &b->library, .state = b->model.state};
+  const rank_state *s = &b->model.state;
+  return pack(s, m->split->request.prepare, &b->opened.request_prepared, e) != 0 ||
+             pack(s, m->split->rank.prepare, &b->opened.rank_prepared, e) != 0
+           ? -1
+           : 0;
+}
+
+static int open_weights(bench *b, rank_error *e)
+{
+  rank_state *s = &b->model.state;
+  void *prepared;
+  if (b->m->split != NULL && open_requests(b, e) != 0) {
+    return -1;
+  }
+  int failed = pack(s, b->m->prepare, &prepared, e);
+  s->prepared = prepared;
+  return failed;
 }
 
 static int open_all(bench *b, rank_error *e)
@@ -229,7 +186,7 @@ static int open_all(bench *b, rank_error *e)
       e, "fit %s has learnt nothing yet: --load weights of `train'", b->m->fits[0].name);
   }
   if (o.data == NULL) {
-    long rows = o.rows > 0 ? o.rows : 2 * MOST_ROWS;
+    long rows = o.rows > 0 ? o.rows : o.candidates > MOST_ROWS ? 2 * o.candidates : 2 * MOST_ROWS;
     o.data = b->made_up;
     o.no_cache = 1;
     if (program_made_up(b->m, rows, b->made_up, e) != 0) {
@@ -241,28 +198,50 @@ static int open_all(bench *b, rank_error *e)
   if (b->data == NULL || program_fill(&b->model, b->m, 0, 1, 1, e) != 0) {
     return -1;
   }
-  return rank_data_rows(b->data) > 0 ? pack(b, e) : rank_fail(e, "%s: no rows", o.data);
+  return rank_data_rows(b->data) > 0 ? open_weights(b, e) : rank_fail(e, "%s: no rows", o.data);
+}
+
+static void close_all(bench *b)
+{
+  if (b->made_up[0] != '\0') {
+    remove(b->made_up);
+  }
+  rank_log_clear(&b->log);
+  rank_data_close(b->data);
+  free((void *)(uintptr_t)b->library.inputs);
+  free(b->opened.request_prepared);
+  free(b->opened.rank_prepared);
+  free(b->model.state.prepared);
+  b->model.state.prepared = NULL;
+  program_close(&b->model, b->m);
+}
+
+static int measure_all(const bench *b, rank_error *e)
+{
+  const program_options *o = b->o;
+  int failed = 0;
+  if (o->candidates > 0 && b->m->split == NULL) {
+    return rank_fail(e, "--candidates: the model has no inputs per request");
+  }
+  printf(o->csv
+           ? "api,batch,threads,calls,p50_us,p99_us,p99.9_us,rows_per_second\n"
+           : "api        batch  threads    calls     p50 us     p99 us   p99.9 us       rows/s\n");
+  for (int i = 0; i < SIZES && !failed && o->candidates == 0; i++) {
+    failed = measure(b, sizes[i], 0, e);
+  }
+  for (int i = 0; i < SIZES && !failed && b->m->split != NULL; i++) {
+    if (i == 0 || o->candidates == 0) {
+      failed = measure(b, o->candidates > 0 ? o->candidates : sizes[i], 1, e);
+    }
+  }
+  return failed;
 }
 
 int program_bench(const rank_model *m, const program_options *o)
 {
   rank_error e = {{0}};
   bench b = {.m = m, .o = o};
-  int failed = open_all(&b, &e);
-  if (!failed) {
-    printf(o->csv ? "batch,threads,calls,p50_us,p99_us,p99.9_us,rows_per_second\n"
-                  : "  batch  threads    calls     p50 us     p99 us   p99.9 us   rows/s\n");
-  }
-  for (int i = 0; i < SIZES && !failed; i++) {
-    failed = measure(&b, sizes[i], &e);
-  }
-  if (b.made_up[0] != '\0') {
-    remove(b.made_up);
-  }
-  rank_log_clear(&b.log);
-  rank_data_close(b.data);
-  free(b.model.state.prepared);
-  b.model.state.prepared = NULL;
-  program_close(&b.model, m);
+  int failed = open_all(&b, &e) || measure_all(&b, &e);
+  close_all(&b);
   return failed ? program_error(m, &e) : 0;
 }

@@ -59,6 +59,7 @@ enum {
   KEY_ACK,
   KEY_SECONDS,
   KEY_FROM_START,
+  KEY_CANDIDATES,
   MOST_OPTIONS = 56
 };
 
@@ -96,8 +97,7 @@ static const struct {
   {Z, {"load", KEY_LOAD, "FILE", 0, "The full weights, safetensors", 0}},
   {Z, {"tables", KEY_TABLES, "[NAME=]KIND,...", 0,
         "f16, bf16 or int8 (with a factor for each row), of one table or of all", 0}},
-  {E,
-    {"against", KEY_AGAINST, "FILE", 0, "Also evaluate these weights, and tell the difference", 0}},
+  {E, {"against", KEY_AGAINST, "FILE", 0, "Also evaluate these weights; tell the difference", 0}},
   {T | E | P | S | X | Q, {"load", KEY_LOAD, "FILE", 0, "Weights to start from, safetensors", 0}},
   {O, {"load", KEY_LOAD, "FILE", 0, "The weights that have the forest, safetensors", 0}},
   {O, {"lightgbm", KEY_LIGHTGBM, "FILE", 0, "Where the forest goes, as LightGBM's text", 0}},
@@ -129,12 +129,10 @@ static const struct {
   {E, {"index", KEY_INDEX, "FILE", 0, "The same, with the items of an index", 0}},
   {P | X | Q, {"output", KEY_OUTPUT, "NAME", 0,
                 "A ranked output, or the vectors; default: what recall, ndcg or mrr compares", 0}},
-  {X,
-    {"id", KEY_ID, "COLUMN", 0, "Column of the items' ids (default: the row's number, from 0)", 0}},
+  {X, {"id", KEY_ID, "COLUMN", 0, "Column of the items' ids (default: the row's number)", 0}},
   {E, {"id", KEY_ID, "COLUMN", 0,
         "Column that says which item of the catalogue a row's is (default: the model's input)", 0}},
-  {E | Q,
-    {"exclude", KEY_EXCLUDE, "INPUT", 0, "Leave out the items whose ids are in this input", 0}},
+  {E | Q, {"exclude", KEY_EXCLUDE, "INPUT", 0, "Leave out the items with ids of this input", 0}},
   {Q, {"k", KEY_K, "N", 0, "Items for each query (default 10)", 0}},
   {Q,
     {"approximate", KEY_APPROXIMATE, NULL, 0,
@@ -158,6 +156,7 @@ static const struct {
   {B, {"load", KEY_LOAD, "FILE", 0, "Weights, safetensors. Without: first ones", 0}},
   {B, {"threads", KEY_THREADS, "N", 0, "Threads that predict at once (default 1)", 0}},
   {B, {"rows", KEY_ROWS, "N", 0, "Rows of made-up data (default 8192)", 0}},
+  {B, {"candidates", KEY_CANDIDATES, "N", 0, "Requests alone, with N candidates each", 0}},
   {B, {"csv", KEY_CSV, NULL, 0, "As CSV", 0}},
   {Y, {"funnel", KEY_FUNNEL, NULL, 0, "A label can be 1 only where the one before it is", 0}},
   {E | F, {"json", KEY_JSON, NULL, 0, "As JSON", 0}}};
@@ -232,7 +231,8 @@ static int parse_count(program_options *o, int key, const char *arg, struct argp
     {KEY_THREADS, &o->threads, 1, "threads"}, {KEY_STEPS, &o->steps, 0, "steps"},
     {KEY_ROWS, &o->rows, 1, "rows"}, {KEY_PATIENCE, &o->patience, 0, "patience"},
     {KEY_LOG_EVERY, &o->log_every, 1, "log-every"},
-    {KEY_CHECKPOINT, &o->checkpoint, 1, "checkpoint-every"}, {KEY_K, &o->k, 1, "k"}};
+    {KEY_CHECKPOINT, &o->checkpoint, 1, "checkpoint-every"}, {KEY_K, &o->k, 1, "k"},
+    {KEY_CANDIDATES, &o->candidates, 1, "candidates"}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].key == key) {
       *rows[i].to = whole(arg, rows[i].low, rows[i].name, state);
@@ -398,8 +398,8 @@ static const char *command_doc(program_command command)
   case PROGRAM_PREDICT:
     return "Writes the outputs for each row of a data file as CSV.";
   case PROGRAM_STEP:
-    return "Reads inputs and labels as tensors; writes outputs, loss, gradients (grad.NAME), all "
-           "before the first update, and the parameters after the updates.";
+    return "Reads inputs and labels as tensors; writes outputs, loss and gradients (grad.NAME) "
+           "before the first update, and parameters after the updates.";
   case PROGRAM_INIT:
     return "Writes the model's first parameters.";
   case PROGRAM_INFO:
@@ -408,7 +408,9 @@ static const char *command_doc(program_command command)
     return "Writes made-up data that the model can learn from, in its own format.";
   case PROGRAM_BENCH:
     return "Measures predictions as a server makes them: the time of a call at batch 1, 16 and 128 "
-           "(median, 99 and 99.9 of 100), and rows a second at 4096. Each size runs for a second.";
+           "(median, 99 and 99.9 of 100), rows a second at 4096, for a second each. With inputs "
+           "per "
+           "request also requests, in turn with plain calls whose rows repeat the request.";
   case PROGRAM_EXPORT:
     return "Writes the forest of a fit (gbdt, forest) as a model that LightGBM loads.";
   case PROGRAM_QUANTIZE:
@@ -419,9 +421,7 @@ static const char *command_doc(program_command command)
   case PROGRAM_SEARCH:
     return "For each row of the data, the items of an index with the largest inner product: CSV "
            "with "
-           "query (the row's number, from 0), rank (from 1), id and score. Equal scores are "
-           "ordered "
-           "by id.";
+           "query (the row's number, from 0), rank (from 1), id and score; equal scores by id.";
   }
   return "";
 }

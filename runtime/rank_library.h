@@ -10,30 +10,15 @@
 
 #include "rank_model.h"
 
-/* What an input or a ragged axis is needed for, and whether all candidates of a request share it. */
-enum { RANK_TO_PREDICT = 1, RANK_TO_TRAIN = 2, RANK_OF_REQUEST = 4 };
-
-typedef struct rank_part { /* of a split program, as rank_model has the whole */
-  rank_status (*run)(
-    const rank_state *s, const rank_batch *b, rank_real *const *out, void *work, int threads);
-  size_t (*bytes)(const rank_state *s, const rank_batch *b, int threads);
-  size_t (*prepare)(const rank_state *s, void *prepared);
-} rank_part;
-
-/* `request` gives, from one row, values as outputs; to `rank` these are parameters behind the model's. */
-typedef struct rank_split {
-  int nvalues;
-  const long *values; /* numbers of each */
-  rank_part request, rank;
-} rank_split;
+/* What an input or a ragged axis is needed for. */
+enum { RANK_TO_PREDICT = 1, RANK_TO_TRAIN = 2 };
 
 typedef struct rank_library { /* a model's */
   const rank_model *model;
   const unsigned char *inputs, *dims; /* what each is needed for */
   size_t (*train_bytes)(const rank_state *s, const rank_batch *b, int threads);
   rank_status (*train)(rank_state *s, const rank_batch *b, const rank_step *step, double *loss,
-    void *work);           /* both NULL in a library that only predicts */
-  const rank_split *split; /* NULL: no input is per request */
+    void *work); /* both NULL in a library that only predicts */
 } rank_library;
 
 typedef struct rank_opened rank_opened; /* a library with weights */

@@ -185,6 +185,22 @@ typedef struct rank_step {
   int threads;
 } rank_step;
 
+/* Inputs per request: the program cut in two. `request` gives, from one row, values as outputs; to `rank`
+ * these are parameters behind the model's. */
+typedef struct rank_part { /* as rank_model has the whole */
+  rank_status (*run)(
+    const rank_state *s, const rank_batch *b, rank_real *const *out, void *work, int threads);
+  size_t (*bytes)(const rank_state *s, const rank_batch *b, int threads);
+  size_t (*prepare)(const rank_state *s, void *prepared);
+} rank_part;
+
+typedef struct rank_split {
+  int nvalues;
+  const long *values;                 /* numbers of each */
+  const unsigned char *inputs, *dims; /* by input, by ragged axis: 1 is the request's */
+  rank_part request, rank;
+} rank_split;
+
 typedef struct rank_model {
   const char *name, *doc;
   const char *rankc; /* version that made it */
@@ -211,7 +227,8 @@ typedef struct rank_model {
   double lr;
   long batch, epochs, seed, early_stopping;
   int drop_last;
-  int no_loss; /* evaluate's is then 0, and means nothing */
+  int no_loss;             /* evaluate's is then 0, and means nothing */
+  const rank_split *split; /* NULL: no input is per request */
 
   /* Bytes of working memory that a call with this batch and number of threads needs. `training`: for
    * train, else for predict and evaluate. */

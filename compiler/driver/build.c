@@ -136,8 +136,7 @@ static bool is_part(const EmitFile *file, Result of)
   }
   bool trains = ends_with(file->name, "_training.c");
   if (of == PROGRAM) {
-    return !trains && !ends_with(file->name, "_library.c") &&
-           !ends_with(file->name, "_request.c") && !ends_with(file->name, "_candidates.c");
+    return !trains && !ends_with(file->name, "_library.c");
   }
   return !ends_with(file->name, "_main.c") && !ends_with(file->name, "_evaluate.c") &&
          (of == TRAINING_LIBRARY || !(trains || ends_with(file->name, "_train.c")));

@@ -7,12 +7,11 @@
 
 static void uses(Api *a, const char *what, int n, const int *use)
 {
-  static const char *const text[] = {"0", "RANK_TO_PREDICT", "RANK_TO_TRAIN",
-    "RANK_TO_PREDICT | RANK_TO_TRAIN", "RANK_OF_REQUEST", "RANK_TO_PREDICT | RANK_OF_REQUEST",
-    "RANK_TO_TRAIN | RANK_OF_REQUEST", "RANK_TO_PREDICT | RANK_TO_TRAIN | RANK_OF_REQUEST"};
+  static const char *const text[] = {
+    "0", "RANK_TO_PREDICT", "RANK_TO_TRAIN", "RANK_TO_PREDICT | RANK_TO_TRAIN"};
   buf_format(&a->out, "static const unsigned char %s[] = {\n", what);
   for (int i = 0; i < n; i++) {
-    buf_format(&a->out, "  %s,\n", text[use[i]]);
+    buf_format(&a->out, "  %s,\n", text[use[i] & (TO_PREDICT | TO_TRAIN)]);
   }
   buf_format(&a->out, n > 0 ? "};\n" : "  0,\n};\n");
 }
@@ -47,23 +46,6 @@ static int dims_used(const Api *a, int *use)
     }
   }
   return n;
-}
-
-/* The two parts of a split program, and how large the values between them are. */
-static void library_split(Api *a)
-{
-  int n = a->split->request->outputs.n;
-  buf_format(&a->out, "\nstatic const long shared[] = {\n");
-  for (int i = 0; i < n; i++) {
-    Type t = type_without(a->split->request->outputs.data[i].type, AXIS_B);
-    buf_format(&a->out, "  %ld,\n", plan_layout(a->g, t, false).width);
-  }
-  buf_format(&a->out, n > 0 ? "};\n" : "  0,\n};\n");
-  buf_format(&a->out, "\nstatic const rank_split split = {\n  .nvalues = %d,\n", n);
-  api_put(a,
-    "  .values = shared,\n"
-    "  .request = {NAME_request_batch, NAME_request_bytes, NAME_request_prepare},\n"
-    "  .rank = {NAME_candidates_batch, NAME_candidates_bytes, NAME_candidates_prepare},\n};\n");
 }
 
 /* Fills arrays from the members of a request, or of its candidates. */
@@ -108,13 +90,9 @@ static void library_arrays(Api *a, bool training)
   uses(a, "inputs_used", a->g->inputs.n, a->inputs);
   uses(a, "dims_used", ndims, use);
   bool splits = a->split && !training;
-  if (splits) {
-    library_split(a);
-  }
   api_put(a, "\nstatic const rank_library self = {\n  .model = &NAME_model,\n"
              "  .inputs = inputs_used,\n  .dims = dims_used,\n");
   api_put(a, training ? "  .train_bytes = NAME_train_bytes,\n  .train = NAME_train_batch,\n" : "");
-  api_put(a, splits ? "  .split = &split,\n" : "");
   api_put(a, "};\n\n/* The runtime knows inputs and axes by number. */\ntypedef struct arrays {\n");
   buf_format(&a->out, "  const void *input[%d];\n  const int32_t *offset[%d];\n",
     a->g->inputs.n + 1, ndims + 1);

@@ -333,10 +333,10 @@ void emit_model(Arena *a, const Graph *g, const EmitOptions *o, EmitFiles *out)
   if (model_trains(g)) {
     add(a, out, g, "_train.c", emit_train_file(a, g, o));
   }
-  add(a, out, g, "_model.c", emit_descriptor(a, g, o));
-  add(a, out, g, "_main.c", emit_main(a, g));
   RequestSplit split;
   bool splits = pass_split(a, g, o->rewrite, &split);
+  add(a, out, g, "_model.c", emit_descriptor(a, g, splits ? &split : NULL));
+  add(a, out, g, "_main.c", emit_main(a, g));
   if (splits) {
     add(a, out, g, "_request.c",
       emit_split_file(a, split.request, o, "request",

@@ -181,6 +181,7 @@ void function_begin(Emit *e);  /* from here to function_end the body is collecte
 void function_end(Emit *e, Buf *outer, const char *head, int phase);
 
 int dim_index(const Graph *g, int axis); /* of a ragged axis in the model's list of dims */
+int dim_count(const Graph *g);           /* how long that list is */
 
 /* update.c */
 void hyper_struct(Emit *e); /* and the functions that fill it and update one number */
@@ -198,10 +199,14 @@ void tables_update(Emit *e);
 /* model.c */
 bool model_trains(const Graph *g);
 void outputs_with_metrics(Graph *g);
-Str emit_descriptor(Arena *a, const Graph *g, const EmitOptions *o);
+/* split: NULL when no input is per request */
+Str emit_descriptor(Arena *a, const Graph *g, const RequestSplit *split);
+uint64_t model_layout(const Graph *g); /* what a weights file must agree on */
+
+/* parts.c */
 Str emit_parts(Arena *a, const Graph *g);
 Str emit_main(Arena *a, const Graph *g);
-uint64_t model_layout(const Graph *g); /* what a weights file must agree on */
+Str emit_split(Arena *a, const Graph *g, const RequestSplit *split);
 
 /* api.c: the C interface: NAME.h, and what is behind it */
 typedef struct ApiFiles {

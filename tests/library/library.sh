@@ -42,13 +42,23 @@ done
 
 # How long predictions take: what is said, not how much it is.
 "$work/shop" bench --csv --no-cache --data "$work/rows.csv" --load "$work/w.st" --threads 2 >"$work/bench.csv"
-awk -F, 'NR == 1 { if ($0 != "batch,threads,calls,p50_us,p99_us,p99.9_us,rows_per_second") exit 1; next }
-  NF != 7 || $2 != 2 || !($3 > 0 && $4 > 0 && $5 >= $4 && $6 >= $5 && $7 > 0) { exit 1 }
-  END { if (NR != 5) exit 1 }' "$work/bench.csv" || { cat "$work/bench.csv" && exit 1; }
+timed() { # FILE THREADS APIS: has a line for each of these, and times that can be
+  awk -F, -v threads="$2" -v apis="$3" '
+    NR == 1 { if ($0 != "api,batch,threads,calls,p50_us,p99_us,p99.9_us,rows_per_second") exit 1; next }
+    NF != 8 || $3 != threads || !($4 > 0 && $5 > 0 && $6 >= $5 && $7 >= $6 && $8 > 0) { exit 1 }
+    { seen = seen " " $1 ":" $2 }
+    END { if (seen != " " apis) exit 1 }' "$1" || { cat "$1" && exit 1; }
+}
+rows=$(($(wc -l <"$work/rows.csv") - 1))
+timed "$work/bench.csv" 2 "rows:1 rows:16 rows:$rows rows:$rows"
 if "$work/shop" bench --load "$work/none.st" >/dev/null 2>"$work/said"; then
   echo "bench went on without weights" && exit 1
 fi
 grep -q "none.st" "$work/said"
+if "$work/shop" bench --candidates 5 >/dev/null 2>"$work/said"; then
+  echo "bench made requests of a model without" && exit 1
+fi
+grep -q "no inputs per request" "$work/said"
 
 # One request and its candidates, at every level of fusion.
 for level in off loops tiles all; do
@@ -58,6 +68,8 @@ for level in off loops tiles all; do
     -Wl,-rpath,"$work/page"
   "$work/page/test" "$work/page/w.st"
 done
+"$work/page/page" bench --csv --load "$work/page/w.st" --rows 50 --threads 2 --candidates 20 >"$work/bench.csv"
+timed "$work/bench.csv" 2 "repeated:20 request:20"
 
 for compiler in clang++-19 g++; do
   command -v $compiler >/dev/null || continue
