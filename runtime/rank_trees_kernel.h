@@ -81,6 +81,7 @@ RANK_TREES_FN int rank_trees_category(const uint32_t *words, const rank_trees_pl
   if (isnan(x)) {
     return strict && (n->decision & 2);
   }
+  x = strict ? (double)(float)x : x; /* XGBoost has floats only */
   if (!(x < 2147483648.0) || (strict ? x < 0 : x <= -1)) {
     return 0;
   }

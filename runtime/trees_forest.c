@@ -192,6 +192,7 @@ static int left_of_category(const rank_forest *f, const rank_node *n, double x)
   if (isnan(x)) {
     return strict && (n->decision & RANK_SPLIT_LEFT);
   }
+  x = strict ? (double)(float)x : x; /* XGBoost has floats only */
   if (!(x < 2147483648.0) || (strict ? x < 0 : x <= -1)) {
     return 0;
   }

@@ -232,12 +232,67 @@ static int read_tree(reading *r)
   return r->c.bad ? -1 : build_tree(r);
 }
 
+/* What a data frame's categories are, column by column. Sets of categories hold their places in this list;
+ * so it has to say 0, 1, 2, ..., or a row's numbers would be taken for other categories. */
+static int read_encodings(reading *r)
+{
+  text_span key;
+  long column = 0;
+  int named = -1; /* the first column that says something else */
+  json_numbers values = {0};
+  json_open(&r->c, '[');
+  for (; json_more(&r->c); column++) {
+    int text = 0;
+    json_open(&r->c, '{');
+    while (json_key(&r->c, &key)) {
+      int offsets = text_is(key, "offsets");
+      if (!offsets && !text_is(key, "values")) {
+        json_skip(&r->c);
+        continue;
+      }
+      json_numbers_read(&r->c, &values);
+      text |= offsets && values.n > 0;
+      for (long i = 0; i < values.n && !offsets; i++) {
+        text |= values.at[i] != (float)i;
+      }
+    }
+    named = named < 0 && text ? (int)column : named;
+  }
+  free(values.at);
+  if (named < 0 || r->c.bad) {
+    return 0;
+  }
+  return rank_fail(r->e,
+    "XGBoost model: feature %d has categories that are not the numbers 0, 1, 2, ...; train it on "
+    "their numbers (pandas: .cat.codes, with feature_types)",
+    named);
+}
+
+static int read_cats(reading *r)
+{
+  text_span key;
+  int status = 0;
+  json_open(&r->c, '{');
+  while (status == 0 && json_key(&r->c, &key)) {
+    if (text_is(key, "enc")) {
+      status = read_encodings(r);
+    } else {
+      json_skip(&r->c);
+    }
+  }
+  return status;
+}
+
 static int read_model(reading *r)
 {
   text_span key;
   int status = 0;
   json_open(&r->c, '{');
   while (status == 0 && json_key(&r->c, &key)) {
+    if (text_is(key, "cats")) {
+      status = read_cats(r);
+      continue;
+    }
     if (!text_is(key, "trees")) {
       json_skip(&r->c);
       continue;

@@ -1,6 +1,6 @@
 """`train lbfgs(...)` against scikit-learn's optimum of the same convex objective, on the same rows.
 
-    /usr/bin/python3 tests/peers/optimum.py RANKC [--rows N] [--rounds N]
+    /usr/bin/python3 tests/peers/optimum.py RANKC [--rows N] [--rounds N] [--l2 X]
 
 For logistic regression on ids and numbers (models/lr.rank trained by lbfgs), and for models/gbdt_lr.rank: the leaves of
 boosted trees and standardised columns, the trees being those that rankc fitted (their tensors are in the
@@ -122,12 +122,12 @@ def leaves(t, X):
     return out
 
 
-def trees(rankc, work, rows, rounds, *options):
+def trees(rankc, work, rows, rounds, l2, *options):
     X, y = make_classification(n_samples=rows, n_features=30, n_informative=10, n_redundant=0, random_state=42)
     Xf, Xt, yf, yt = train_test_split(X, y, test_size=0.2, random_state=42, stratify=y)
     Xr, Xv, yr, yv = train_test_split(Xf, yf, test_size=0.2, random_state=42, stratify=yf)
-    l2 = 2 / len(yr)  # C = 0.5
     text = open(os.path.join(ROOT, "models", "gbdt_lr.rank")).read()
+    l2 = l2 or float(re.search(r"\bl2 = ([0-9.]+e-\d+)", text).group(1))
     text = re.sub(r"rounds = \d+", f"rounds = {rounds}", re.sub(r"\bl2 = [0-9.]+e-\d+", f"l2 = {l2!r}", text))
     program, save = build(rankc, work, text, *options), os.path.join(work, "g.st")
     for name, a, b in (("r", Xr, yr), ("v", Xv, yv), ("t", Xt, yt)):
@@ -149,11 +149,13 @@ def trees(rankc, work, rows, rounds, *options):
     A, y = design(os.path.join(work, "r.csv"))
     w = np.concatenate([t["leaf_w"], t["k"]]).astype(float)
     m = compare("gbdt_lr" + " ".join(("",) + options), said, seconds, w, float(t["b"]), A, y, l2)
-    B, yt = design(os.path.join(work, "t.csv"))
-    p, q = 1 / (1 + np.exp(-(B @ w + float(t["b"])))), m.predict_proba(B)[:, 1]
-    print("      test AUC %.5f, scikit-learn's weights %.5f; logloss %.5f, %.5f; %d trees; objective as 0.5 * sum + |w|^2 / 2: %.4f" %
-          (roc_auc_score(yt, p), roc_auc_score(yt, q), log_loss(yt, p), log_loss(yt, q), len(t["fit.trees.trees"]),
-           objective(w, float(t["b"]), A, y, l2) / l2))
+    print("      %d trees, C = %.4g of scikit-learn's, its objective %.4f" % (len(t["fit.trees.trees"]), 1 / (l2 * len(yr)),
+                                                                             objective(w, float(t["b"]), A, y, l2) / l2))
+    for name in ("v", "t"):
+        B, yt = design(os.path.join(work, name + ".csv"))
+        p, q = 1 / (1 + np.exp(-(B @ w + float(t["b"])))), m.predict_proba(B)[:, 1]
+        print("      %s: AUC %.5f, with scikit-learn's weights %.5f; logloss %.5f, %.5f" % (
+            {"v": "validation", "t": "test"}[name], roc_auc_score(yt, p), roc_auc_score(yt, q), log_loss(yt, p), log_loss(yt, q)))
 
 
 def main():
@@ -161,11 +163,12 @@ def main():
     parser.add_argument("rankc")
     parser.add_argument("--rows", type=int, default=10000)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--l2", type=float, help="of the model on trees' leaves; else as it stands there")
     o = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         logistic(o.rankc, work)
         logistic(o.rankc, work, "--dtype", "f64")
-        trees(o.rankc, work, o.rows, o.rounds)
+        trees(o.rankc, work, o.rows, o.rounds, o.l2)
     sys.exit(bool(failed))
 
 

@@ -4,7 +4,7 @@ side; imported models' leaves, on the data and on rows made to be awkward; our t
     python3 tests/peers/trees.py [--rows 64000] [--cc cc]
 
 Skipped (77) without numpy, lightgbm and scikit-learn."""
-import argparse, ctypes as C, os, subprocess, sys, tempfile, time
+import argparse, ctypes as C, json, os, subprocess, sys, tempfile, time
 try:
     import numpy as np, lightgbm as lgb
     from sklearn.datasets import make_classification
@@ -92,24 +92,58 @@ def imported(name, X, y, rounds=40, **options):
             check("lightgbm's leaves: %s, %s" % (name, A.dtype), ok)
 
 
-def imported_xgboost(X, y):
+def imported_xgboost(name, X, y, types=None, **options):
+    """Categories are compared on rows with every kind of number that a category's column may hold."""
+    more = dict(feature_types=types, enable_categorical=True) if types else {}
     with tempfile.TemporaryDirectory() as d:
         path = os.path.join(d, "m.json")
-        b = xgb.train(dict(objective="binary:logistic", nthread=1), xgb.DMatrix(X, label=y), 40)
+        b = xgb.train(dict(objective="binary:logistic", tree_method="hist", nthread=1, **options),
+                      xgb.DMatrix(X, label=y, **more), 40)
         b.save_model(path)
         f = T.read(path)
-        t = np.unique(rng.choice(X[~np.isnan(X)], 500).astype(np.float32)).astype(float)
+        t = np.concatenate([read_thresholds(path), np.unique(rng.choice(X[~np.isnan(X)], 200).astype(np.float32))])
+        t = np.unique(t).astype(float)
         A = awkward(np.concatenate([t, (t + np.nextafter(t.astype(np.float32), np.float32(9))) / 2]), X)
-        A[np.isinf(A) | (np.abs(A) > 3e38)] = 7
+        A[np.abs(A) > 3e38] = 7  # it refuses infinities
+        for k in np.flatnonzero(np.array(types or []) == "c"):
+            codes = np.arange(-2, 45)
+            odd = [np.nan, -0.0, -0.5, -1e-50, 0.5, 1.5, 39.9, 1e6, 2.0**24 - 1, 2.0**24, 2.0**24 + 2, 2.0**31, 2.0**32, 1e30]
+            some = np.concatenate([codes, np.nextafter(codes, 99.), np.nextafter(codes, -99.), odd])
+            A[:, k] = rng.choice(some, len(A))
         ids = f.leaf_ids()
-        for B in (X[:3000], A):
+        for what, B in (("data", X[:3000]), ("awkward", A), ("awkward floats", A.astype(np.float32))):
             s, leaf = f.run(B, leaf=True)
-            m = xgb.DMatrix(B)
+            m = xgb.DMatrix(B, **more)
             mine = np.stack([ids[k][leaf[:, k]] for k in range(leaf.shape[1])], 1)
-            check("xgboost's leaves", np.array_equal(mine, b.predict(m, pred_leaf=True).astype(int))
+            check("xgboost's leaves: %s, %s" % (name, what), np.array_equal(mine, b.predict(m, pred_leaf=True).astype(int))
                   and np.abs(s - b.predict(m, output_margin=True)).max() < 1e-4)
 
 
+def read_thresholds(path):
+    trees = json.load(open(path))["learner"]["gradient_booster"]["model"]["trees"]
+    return np.array([c for t in trees for c, l in zip(t["split_conditions"], t["left_children"]) if l >= 0], np.float32)
+
+
+def refused_xgboost(y):
+    """Categories of a data frame that are not 0, 1, 2, ..., where pandas is at hand."""
+    try:
+        import pandas as pd
+    except ImportError as e:
+        print("skipped: categories of data frames:", e)
+        return
+    codes = rng.integers(0, 10, len(y))
+    for name, names, taken in (("numbers", range(10), True), ("other numbers", range(0, 100, 10), False),
+                               ("text", list("abcdefghij"), False)):
+        frame = pd.DataFrame(dict(a=pd.Categorical.from_codes(codes, list(names)), b=y))
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "m.json")
+            xgb.train(dict(tree_method="hist"), xgb.DMatrix(frame, label=y, enable_categorical=True), 2).save_model(path)
+            try:
+                T.read(path)
+                said = "taken"
+            except ValueError as e:
+                said = str(e)
+            check("categories of a data frame: " + name, said == "taken" if taken else "feature 0 has categories" in said)
 
 
 def main():
@@ -133,7 +167,12 @@ def main():
     imported("categories", Xc, yc, cat=[0, 1], min_data_per_group=10)
     imported("random forest", Xm, y[:6000], boosting="rf", bagging_freq=1, bagging_fraction=0.6)
     if xgb:
-        imported_xgboost(Xm, y[:6000])
+        imported_xgboost("numbers", Xm, y[:6000])
+        types = ["c", "c"] + ["q"] * 10
+        imported_xgboost("categories", Xc, yc, types, max_cat_to_onehot=1)
+        imported_xgboost("categories one by one", Xc, yc, types, max_cat_to_onehot=64)
+        imported_xgboost("a forest of categories", Xc, yc, types, max_cat_to_onehot=5, num_parallel_tree=3, subsample=0.5)
+        refused_xgboost(y[:6000])
     texts = []
     for threads in (1, 2, 3):
         with tempfile.NamedTemporaryFile() as t:

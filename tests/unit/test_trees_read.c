@@ -75,17 +75,56 @@ static void test_xgboost(void **state)
   }
   assert_int_equal(f->trees[0].leaves, 3);
   double edge = (double)0.1F, below = (double)nextafterf(0.1F, 0), middle = (edge + below) / 2;
+  double one = nextafter(1, 0); /* as a float it is category 1 */
   double rows[][2] = {{edge, 0}, {below, 0}, {middle, 0}, {nextafter(middle, 1), 0},
-    {nextafter(middle, 0), 0}, {0.1, 0}, {nan, 0}, {1, 1}, {1, 33}, {1, nan}, {1, -0.5}, {1, 1e9}};
+    {nextafter(middle, 0), 0}, {0.1, 0}, {nan, 0}, {1, 1}, {1, 33}, {1, nan}, {1, -0.5}, {1, 1e9},
+    {1, one}, {1, nextafter(33, 34)}, {1, nextafter(2, 0)}, {1, -0.0}, {1, 16777217},
+    {1, (double)INFINITY}};
+  rank_scorer *scorer = rank_scorer_new(f, 1, &e);
+  assert_non_null(scorer);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     rank_matrix x = {rows[i], 1, 2, 2, 1};
-    int id = f->leaves[rank_forest_leaf(f, 0, &x, 0)].id;
+    int leaf = rank_forest_leaf(f, 0, &x, 0), id = f->leaves[leaf].id;
+    int32_t scored;
+    assert_int_equal(rank_scorer_run(scorer, &x, NULL, &scored, 1), 0);
+    assert_int_equal(scored, leaf);
     int left = isnan(rows[i][0]) || (float)rows[i][0] < 0.1F;
-    int in_set = rows[i][1] == 1 || rows[i][1] == 33 || isnan(rows[i][1]);
+    float category = (float)rows[i][1];
+    int in_set = category == 1 || category == 33 || isnan(category);
     assert_int_equal(id, left ? 1 : in_set ? 4 : 3);
   }
   assert_true(f->base == 0);
+  rank_scorer_free(scorer);
   rank_forest_free(f);
+}
+
+/* XGBoost 3.1 and later number a data frame's categories; `enc` is the list, by column. */
+static void encoded(const char *enc, const char *wanted)
+{
+  char text[sizeof xgboost + 300];
+  const char *at = strstr(xgboost, "{\"trees\":") + 1;
+  snprintf(text, sizeof text, "%.*s\"cats\":{\"feature_segments\":[],\"enc\":[%s]},%s",
+    (int)(at - xgboost), xgboost, enc, at);
+  rank_error e = {{0}};
+  rank_forest *f = rank_forest_read_xgboost(text, strlen(text), &e);
+  if ((f != NULL) != (wanted == NULL) || (wanted != NULL && strstr(e.text, wanted) == NULL)) {
+    fail_msg("%s: %s", enc, e.text);
+  }
+  rank_forest_free(f);
+}
+
+static void test_xgboost_encodings(void **state)
+{
+  (void)state;
+  const char *none = "{\"offsets\":[],\"values\":[]}";
+  char text[200];
+  encoded("", NULL);
+  encoded(none, NULL);
+  encoded("{\"type\":15,\"values\":[0,1,2,3]}", NULL);
+  encoded("{\"type\":15,\"values\":[0,10]}", "feature 0 has categories that are not the numbers");
+  snprintf(text, sizeof text, "%s,{\"offsets\":[0,1],\"values\":[0]}", none);
+  encoded(text, "feature 1 has categories that are not the numbers");
+  encoded("{\"values\":[0,", "not the JSON it should be");
 }
 
 static double odd_number(uint64_t k)
@@ -235,7 +274,7 @@ static void test_damaged_files(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_lightgbm),
-    cmocka_unit_test(test_xgboost), cmocka_unit_test(test_scorer_is_the_walk),
-    cmocka_unit_test(test_damaged_files)};
+    cmocka_unit_test(test_xgboost), cmocka_unit_test(test_xgboost_encodings),
+    cmocka_unit_test(test_scorer_is_the_walk), cmocka_unit_test(test_damaged_files)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
