@@ -8,6 +8,7 @@
 #include "wrap.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 enum {
@@ -39,13 +40,20 @@ typedef struct Step {
   State state;
 } Step;
 
+/* Steps by their states, or by the first numbers of these. */
+typedef struct Seen {
+  Step **at;
+  int n, room;
+  bool whole;
+} Seen;
+
 typedef struct Wrap {
   Arena arena;
   const Token *t;
   int n, indent;
   int order;
   VEC(Step *) heap;
-  Step **seen, **seen_heads;
+  Seen seen, seen_heads;
 } Wrap;
 
 static short most(int x, int y)
@@ -282,29 +290,55 @@ static size_t state_bytes(const State *s)
   return offsetof(State, stack) + sizeof(Bracket) * (size_t)(s->depth + 1);
 }
 
-static bool add_seen(Step **table, Step *step, size_t n, bool whole)
+static size_t key_bytes(const Seen *t, const Step *step)
+{
+  return t->whole ? state_bytes(&step->state) : offsetof(State, depth);
+}
+
+/* Where the table has a step of the same state, or room for it. */
+static Step **place_of(const Seen *t, const Step *step)
 {
   const unsigned char *p = (const unsigned char *)&step->state;
-  unsigned h = 2166136261u;
-  for (size_t i = 0; i < n; i++) {
-    h = (h ^ p[i]) * 16777619u;
+  size_t n = key_bytes(t, step);
+  uint64_t h = n, word;
+  for (size_t i = 0; i + sizeof word <= n; i += sizeof word) {
+    memcpy(&word, p + i, sizeof word);
+    h = (h ^ word) * 0x9e3779b97f4a7c15u;
+    h ^= h >> 32;
   }
-  for (unsigned i = h % (2 * MOST_STATES);; i = (i + 1) % (2 * MOST_STATES)) {
-    if (!table[i]) {
-      table[i] = step;
-      return true;
-    }
-    if ((!whole || state_bytes(&table[i]->state) == n) && memcmp(&table[i]->state, p, n) == 0) {
-      return false;
-    }
+  memcpy(&word, p + n - sizeof word, sizeof word); /* what is left, and some of it twice */
+  h = (h ^ word) * 0x9e3779b97f4a7c15u;
+  size_t i = (size_t)(h >> 32) & (size_t)(t->room - 1);
+  while (t->at[i] && (key_bytes(t, t->at[i]) != n || memcmp(&t->at[i]->state, p, n) != 0)) {
+    i = (i + 1) & (size_t)(t->room - 1);
   }
+  return &t->at[i];
+}
+
+static bool add_seen(Arena *a, Seen *t, Step *step)
+{
+  if (t->n * 2 >= t->room) {
+    Seen more = {.n = t->n, .room = t->room == 0 ? 256 : t->room * 2, .whole = t->whole};
+    more.at = ARENA_ARRAY(a, Step *, more.room);
+    for (int i = 0; i < t->room; i++) {
+      if (t->at[i]) {
+        *place_of(&more, t->at[i]) = t->at[i];
+      }
+    }
+    *t = more;
+  }
+  Step **place = place_of(t, step);
+  bool found = *place != NULL;
+  *place = found ? *place : step;
+  t->n += !found;
+  return !found;
 }
 
 /* After too many states only the column still tells them apart. */
 static bool first_visit(Wrap *w, Step *step)
 {
-  bool new_head = add_seen(w->seen_heads, step, offsetof(State, depth), false);
-  return w->order > TIRED ? new_head : add_seen(w->seen, step, state_bytes(&step->state), true);
+  bool new_head = add_seen(&w->arena, &w->seen_heads, step);
+  return w->order > TIRED ? new_head : add_seen(&w->arena, &w->seen, step);
 }
 
 /* With room for the brackets that one token may open, not for all. */
@@ -367,8 +401,7 @@ void wrap_line(Arena scratch, Buf *out, int indent, Str line)
     tokens_read(&w.arena, line, &tokens);
     w.t = tokens.list.data;
     w.n = tokens.list.n;
-    w.seen = ARENA_ARRAY(&w.arena, Step *, 2 * MOST_STATES);
-    w.seen_heads = ARENA_ARRAY(&w.arena, Step *, 2 * MOST_STATES);
+    w.seen.whole = true;
     end = shortest(&w);
   }
   buf_format(out, "%*s", indent, "");

@@ -7,12 +7,12 @@
 # is something wrong: one word for what, then where. Quick rather than thorough: the C is compiled in
 # one go and not optimized.
 set -uo pipefail
-tools=$1 model=$2
+tools=$1 model=$2 here=$(dirname "$0")
 shift 2
 [ $# -gt 0 ] || set -- "--fuse=off" "--fuse=loops" "--fuse=tiles --tile=4" "--fuse=all --tile=8" \
   "--fuse=all --no-rewrite"
 name=$(sed -n 's/^model *\([A-Za-z0-9_]*\).*/\1/p' "$model" | head -n 1)
-runtime=${RUNTIME:-$(dirname "$0")/../../runtime}
+runtime=${RUNTIME:-$(cd "$here/../../runtime" && pwd)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
@@ -23,31 +23,52 @@ wrong() { # what, where
   bad=1
 }
 
-# All the C of a model as one: names that files have of their own are told apart.
-together() { # folder
-  for part in predict evaluate train model; do
+# All the C of a model as one: names that files have of their own are told apart. `step` evaluates only
+# what does not train; of the others, evaluation is compiled at one level, in turn.
+together() { # folder, variant's number
+  local part constant parts="predict evaluate train model"
+  [ ! -e "$1/${name}_train.c" ] || [ $2 = $turn ] || parts="predict train model"
+  for part in $parts; do
     [ -e "$1/${name}_$part.c" ] || continue
     for constant in TILE SLOTS COLUMNS KEPT TURNED; do
       printf '#define %s %s_%s\n' $constant $constant $part
     done
-    printf '#include "%s_%s.c"\n' "$name" $part
+    printf '#include "%s_%s.c"\n' "$1/$name" $part
     printf '#undef %s\n' TILE SLOTS COLUMNS KEPT TURNED
   done
 }
 
-# One variant as an object: $work/KEY.so.
-compile() { # key, options...
-  local out=$work/$1
+emit() { # variant's number, options...
+  local number=$1
   shift
-  "$tools/rankc" emit "$model" -o "$out" --dtype f64 "$@" >"$work/said" 2>&1 || {
+  "$tools/rankc" emit "$model" -o "$work/v$number" --dtype f64 "$@" >"$work/said" 2>&1 || {
     wrong emit "$*"
     return 1
   }
-  together "$out" >"$out/together.c"
-  ${CC:-clang-19} -O0 -march=native -std=gnu11 -w -ffp-contract=fast -fopenmp -fPIC -DRANK_F64 \
-    -I"$runtime" -c "$out/together.c" -o "$out.o" >"$work/said" 2>&1 &&
-    ${CC:-clang-19} -shared -fopenmp "$out.o" -o "$out.so" -Wl,--as-needed -lopenblas \
-      >"$work/said" 2>&1 || {
+  together "$work/v$number" $number >"$work/v$number.c"
+}
+
+# Objects of files *.c in $work by one process: what $CC does before it reads the first line is a third of
+# its time. FRONT_END: the command for that, when the caller knows it (front-end.sh).
+objects() {
+  : "${FRONT_END:=$("$here/front-end.sh" "$runtime")}"
+  (cd "$work" && eval "$FRONT_END $*") >"$work/said" 2>&1
+}
+
+# A shared object: $work/vNUMBER.so. What it needs is in run_model.
+link() { # variant's number, options...
+  local evaluation=() blas= object=$work/v$1
+  [ -e "$object.o" ] || objects "v$1.c" || {
+    shift
+    wrong compile "$*"
+    return 1
+  }
+  grep -q "_evaluate.c" "$object.c" || evaluation=(
+    --defsym "${name}_evaluate_batch=${name}_predict_batch"
+    --defsym "${name}_evaluate_bytes=${name}_predict_bytes")
+  ! grep -q cblas "$object.o" || blas=-lopenblas # which takes ten times as long to link and to load
+  ld -shared "$object.o" -o "$object.so" "${evaluation[@]}" $blas >"$work/said" 2>&1 || {
+    shift
     wrong compile "$*"
     return 1
   }
@@ -69,9 +90,19 @@ done
 # Everything that is to be run, then in one process; what is missing in its list of results is where it
 # died, or would never have ended.
 keys=()
+number=0
+digits=${name//[!0-9]/}
+turn=$((10#${digits:-0} % $#))
 for variant; do
-  key=v${#keys[@]}
-  compile $key $variant || continue
+  emit $number $variant && files="${files:-} v$number.c"
+  number=$((number + 1))
+done
+objects ${files:-} || rm -f "$work"/v*.o # one of them is wrong: each by itself
+number=0
+for variant; do
+  key=v$number
+  number=$((number + 1))
+  [ -e "$work/$key.c" ] && link ${key#v} $variant || continue
   keys+=("$key:$variant")
   for n in $sizes; do
     for threads in 1 2; do
@@ -81,7 +112,7 @@ for variant; do
   done >>"$work/runs"
 done
 [ ${#keys[@]} -gt 0 ] || exit 1
-timeout 120 "$tools/run_model" - <"$work/runs" >"$work/ran" 2>"$work/run.err"
+OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 timeout 120 "$tools/run_model" - <"$work/runs" >"$work/ran" 2>"$work/run.err"
 status=$?
 grep -v "^status 0: " "$work/ran" | grep "^status" >"$work/said" && {
   cat "$work/run.err" >>"$work/said"
@@ -93,15 +124,25 @@ if [ $status != 0 ]; then
   wrong run "status $status: $(sed -n "$((done + 1))p" "$work/runs" | sed 's/.* step //')"
 fi
 
+(cd "$work" && cksum v*.[12].st 2>/dev/null) | awk '{ print $3, $1, $2 }' >"$work/sums"
 for key_variant in "${keys[@]}"; do
   key=${key_variant%%:*} variant=${key_variant#*:}
   for n in $sizes; do
-    one=$work/$key.$n.1.st two=$work/$key.$n.2.st
-    [ -e "$one" ] && [ -e "$two" ] || continue
-    echo "$work/wanted$n.st $one ${LIMIT:-1e-7}" >>"$work/pairs"
-    cmp "$one" "$two" >"$work/said" 2>&1 || wrong bits "$variant, batch of $n"
+    [ -e "$work/$key.$n.1.st" ] && [ -e "$work/$key.$n.2.st" ] || continue
+    echo "$work/wanted$n.st $work/$key.$n.1.st ${LIMIT:-1e-7}" >>"$work/pairs"
   done
 done
+# The same bits with one thread and with two: sums of files that should be alike.
+awk '{ split($1, part, "."); is = part[1] "." part[2]; sum = $2 " " $3 }
+  is in first && first[is] != sum { print part[1], part[2] }
+  { first[is] = sum }' "$work/sums" >"$work/bits"
+while read -r key n; do
+  cmp "$work/$key.$n.1.st" "$work/$key.$n.2.st" >"$work/said" 2>&1
+  for key_variant in "${keys[@]}"; do
+    [ "${key_variant%%:*}" != $key ] || wrong bits "${key_variant#*:}, batch of $n"
+  done
+done <"$work/bits"
+
 # The largest difference that rounding explains: what the interpreter itself makes of parameters that are
 # each moved to a neighbouring number, or LIMIT where that is more. Under a softmax of fourth powers it
 # is. Deep cancellation moves other orders of summation by more than one such step: a factor for that.

@@ -8,6 +8,8 @@ tools=$1 n=$2 seed=${3:-1} folder=${4:-}
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export FRONT_END
+FRONT_END=$("$here/front-end.sh" "$here/../../runtime" "$work") || exit 1
 wrong=0
 for ((i = seed; i < seed + n; i++)); do
   file="$work/random$i.rank"
