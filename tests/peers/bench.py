@@ -5,7 +5,7 @@ A round times rankc (op by op, and fused with rewrites) and then PyTorch, forwar
 with Adam on the rows that were looked up (tables = lazy, sparse Adam). Ratios are taken round by round,
 so that a machine that slows down slows both; medians over the rounds.
 
-    bench.py RANKC [fm deepfm din esmm] [--rounds 5] [--threads 2] [--seconds 2]
+    bench.py RANKC [fm deepfm din esmm two_tower] [--rounds 5] [--threads 2] [--seconds 2]
 
 PyTorch runs at its best: with OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE unset and tcmalloc preloaded when it
 is installed (package libtcmalloc-minimal4).
@@ -20,13 +20,15 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-BATCH = {"fm": 4096, "deepfm": 4096, "din": 1024, "esmm": 4096}
+BATCH = {"fm": 4096, "deepfm": 4096, "din": 1024, "esmm": 4096, "two_tower": 512}
 TCMALLOC = "/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4"
 
 
 def rankc(options, name, work):
     table = work / "rankc.csv"
-    command = [options.rankc, "bench", HERE / "large" / f"{name}.rank", "--levels", "off,all",
+    model = HERE / "large" / f"{name}.rank"
+    model = model if model.exists() else HERE.parents[1] / "models" / f"{name}.rank"
+    command = [options.rankc, "bench", model, "--levels", "off,all",
                "--rewrites", "both", "--batch", str(BATCH[name]), "--threads", str(options.threads),
                "--seconds", str(options.seconds), "--rounds", "3", "--csv", table,
                "-o", work / f"{name}.bench"]
@@ -46,7 +48,8 @@ def torch(options, name, work):
                     "--seconds", str(options.seconds), "--rounds", "3", "--csv", table],
                    check=True, env=environment, stdout=subprocess.DEVNULL)
     row = next(csv.DictReader(table.open()))
-    best = max(float(v) for k, v in row.items() if k not in ("model", "forward") and "adam" in k.lower())
+    rates = [float(v) for k, v in row.items() if k not in ("model", "forward") and "adam" in k.lower()]
+    best = max(rate for rate in rates if rate == rate)  # what has no tables has no sparse Adam
     return {"forward": float(row["forward"]), "train": best}
 
 

@@ -541,8 +541,11 @@ class TwoTower(nn.Module):
         return {"user": rng.normal(size=(n, user)).astype(np.float32),
                 "ad": rng.normal(size=(n, ad)).astype(np.float32)}
 
+    def vectors(self, batch):
+        return F.normalize(self.u(batch["user"]), dim=1), F.normalize(self.a(batch["ad"]), dim=1)
+
     def forward(self, batch):
-        u, a = F.normalize(self.u(batch["user"]), dim=1), F.normalize(self.a(batch["ad"]), dim=1)
+        u, a = self.vectors(batch)
         near, own = u @ a.T / 0.07, torch.arange(len(u))
         return ({"user_vector": u, "ad_vector": a},
                 (F.cross_entropy(near, own) + F.cross_entropy(near.T, own)) / 2)
