@@ -153,6 +153,17 @@ size_t rank_fits_room(const rank_fits *f, long n)
 
 enum { MOST_RESULTS = 8 };
 
+/* Whether everything that a fit computes from has been read: a catalogue's rows may lack the users' side. */
+static int has_sources(const rank_fit *fit, const rank_batch *b)
+{
+  for (int i = 0; i < fit->nsources; i++) {
+    if (fit->sources[i] >= 0 && b->input[fit->sources[i]] == NULL) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
 int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_batch *whole)
 {
   const rank_model *m = f->m;
@@ -167,6 +178,9 @@ int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_ba
   }
   for (int i = 0; i < m->nfits; i++) {
     const rank_fit *fit = &m->fits[i];
+    if (!has_sources(fit, b)) {
+      continue; /* its results stay NULL */
+    }
     void *out[MOST_RESULTS];
     int32_t *lists[MOST_RESULTS] = {NULL};
     for (int k = 0; k < fit->nresults; k++) {

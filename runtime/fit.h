@@ -99,7 +99,7 @@ int rank_fits_learn(rank_fits *f, const rank_encoders *enc, rank_rows train, ran
   int threads, rank_log *log, rank_error *e);
 
 /* Bytes for the results of n rows; apply makes *whole, whose arrays lie in `room` (aligned to 64) or are
- * b's. Reentrant; 0, or -1: no memory. */
+ * b's. A fit with an input that is NULL in b is left out. Reentrant; 0, or -1: no memory. */
 size_t rank_fits_room(const rank_fits *f, long n); /* f NULL: 0 */
 int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_batch *whole);
 

@@ -136,13 +136,19 @@ static void print_name(FILE *out, const char *name, long index)
   }
 }
 
+/* Whether output i is printed: all that are not hidden, or (only >= 0) that one. */
+static int is_printed(const rank_model *m, int i, int only)
+{
+  return only >= 0 ? i == only : !m->outputs[i].hidden;
+}
+
 /* "ctr,user.0,user.1" */
-static void print_header(const rank_model *m, FILE *out)
+static void print_header(const rank_model *m, int only, FILE *out)
 {
   const char *comma = "";
   for (int i = 0; i < m->noutputs; i++) {
     const rank_output *output = &m->outputs[i];
-    for (long k = 0; !output->hidden && k < output->width; k++, comma = ",") {
+    for (long k = 0; is_printed(m, i, only) && k < output->width; k++, comma = ",") {
       fputs(comma, out);
       print_name(out, output->name, output->nshape > 0 ? k : -1);
     }
@@ -150,13 +156,13 @@ static void print_header(const rank_model *m, FILE *out)
   fputc('\n', out);
 }
 
-static void print_row(const rank_model *m, rank_real *const *value, long row, FILE *out)
+static void print_row(const rank_model *m, int only, rank_real *const *value, long row, FILE *out)
 {
   static const int digits = sizeof(rank_real) == 4 ? 9 : 17; /* enough to read back the same bits */
   const char *comma = "";
   for (int i = 0; i < m->noutputs; i++) {
     const rank_output *output = &m->outputs[i];
-    for (long k = 0; !output->hidden && k < output->width; k++, comma = ",") {
+    for (long k = 0; is_printed(m, i, only) && k < output->width; k++, comma = ",") {
       fprintf(out, "%s%.*g", comma, digits, (double)value[i][row * output->width + k]);
     }
   }
@@ -192,7 +198,7 @@ static int predict_batches(
       program_list_rows(&list, b, done, out);
     }
     for (long i = 0; i < n && !failed && list.list < 0; i++) {
-      print_row(s->m, value, i, out);
+      print_row(s->m, -1, value, i, out);
     }
     if (!failed && ferror(out)) {
       failed = rank_fail(e, "cannot write the predictions: %s", strerror(errno));
@@ -211,7 +217,7 @@ static int predict_to(session *s, FILE *out, rank_error *e)
   int failed = batcher == NULL || value == NULL ? rank_fail(e, "out of memory") : 0;
   if (!failed) {
     if (s->list < 0) {
-      print_header(s->m, out);
+      print_header(s->m, -1, out);
     }
     failed = predict_batches(s, batcher, value, out, e);
   }
@@ -220,18 +226,58 @@ static int predict_to(session *s, FILE *out, rank_error *e)
   return failed;
 }
 
+/* The ordinary output of this name; -1: there is none. */
+static int output_called(const rank_model *m, const char *name)
+{
+  for (int i = 0; i < m->noutputs && name != NULL; i++) {
+    if (!m->outputs[i].hidden && strcmp(m->outputs[i].name, name) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+/* One output, from a file that may lack what it is not computed from. */
+static int predict_one(program_vectors *v, FILE *out, rank_error *e)
+{
+  long rows = rank_data_rows(v->data);
+  float *vectors = calloc((size_t)v->batch, (size_t)v->width * sizeof *vectors + 1);
+  int failed = vectors == NULL ? rank_fail(e, "out of memory") : 0;
+  print_header(v->m, v->output, out);
+  for (long done = 0; done < rows && !failed; done += v->batch) {
+    long n = rows - done < v->batch ? rows - done : v->batch;
+    failed = program_vectors_next(v, done, n, vectors, e) == NULL;
+    for (long i = 0; i < n && !failed; i++) {
+      print_row(v->m, v->output, v->out, i, out);
+    }
+    if (!failed && ferror(out)) {
+      failed = rank_fail(e, "cannot write the predictions: %s", strerror(errno));
+    }
+    program_vectors_progress(v, done + n, "predicting");
+  }
+  rank_log_clear(&v->log);
+  free(vectors);
+  return failed;
+}
+
 int program_predict(const rank_model *m, const program_options *o)
 {
   rank_error e = {{0}};
-  session s = {.m = m, .o = o, .list = program_list_output(m, o->output, &e)};
+  session s = {.m = m, .o = o};
+  program_vectors v = {0};
   rank_file file = {0};
-  int failed = s.list < -1 || session_open(&s, 0, &e);
+  int one = output_called(m, o->output);
+  s.list = one >= 0 ? -1 : program_list_output(m, o->output, &e);
+  int failed = one >= 0 ? program_vectors_open(&v, m, o, one, NULL, 0, &e)
+                        : s.list < -1 || session_open(&s, 0, &e);
   if (!failed && o->out != NULL) {
     failed = rank_file_create(&file, o->out, &e);
   }
   if (!failed) {
+    FILE *out = o->out != NULL ? file.out : stdout;
     s.log.bar &= o->out != NULL; /* the result may go to the same terminal */
-    failed = predict_to(&s, o->out != NULL ? file.out : stdout, &e);
+    v.log.bar &= o->out != NULL;
+    failed = one >= 0 ? predict_one(&v, out, &e) : predict_to(&s, out, &e);
   }
   if (file.out != NULL && !failed) {
     failed = rank_file_commit(&file, &e);
@@ -239,5 +285,6 @@ int program_predict(const rank_model *m, const program_options *o)
     rank_file_discard(&file);
   }
   session_close(&s);
+  program_vectors_close(&v);
   return failed ? program_error(m, &e) : 0;
 }

@@ -14,10 +14,6 @@ int program_list_output(const rank_model *m, const char *name, rank_error *e)
   int ordinary = 0, first = -1;
   for (int i = 0; i < m->noutputs; i++) {
     ordinary |= !m->outputs[i].hidden;
-    if (name != NULL && !m->outputs[i].hidden && strcmp(m->outputs[i].name, name) == 0) {
-      rank_fail(e, "--output %s: only a ranked output is printed by itself", name);
-      return -2;
-    }
   }
   for (int i = 0; i < m->nlists; i++) {
     if (!m->lists[i].hidden && (name == NULL || strcmp(m->lists[i].name, name) == 0)) {

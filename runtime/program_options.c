@@ -128,7 +128,7 @@ static const struct {
       "Rank each row's item among all of this file's: recall, ndcg and mrr, and nothing else", 0}},
   {E, {"index", KEY_INDEX, "FILE", 0, "The same, with the items of an index", 0}},
   {P | X | Q, {"output", KEY_OUTPUT, "NAME", 0,
-                "A ranked output, or the vectors; default: what recall, ndcg or mrr compares", 0}},
+                "Which output; default of index and search: what recall, ndcg or mrr compares", 0}},
   {X, {"id", KEY_ID, "COLUMN", 0, "Column of the items' ids (default: the row's number)", 0}},
   {E, {"id", KEY_ID, "COLUMN", 0,
         "Column that says which item of the catalogue a row's is (default: the model's input)", 0}},

@@ -69,6 +69,23 @@ uint64_t program_fingerprint(const rank_model *m, const rank_state *s)
 
 /* --- what is read --- */
 
+/* What is needed of a fit's results is computed from its sources. */
+static void mark_sources(program_vectors *v)
+{
+  for (int i = v->m->nfits - 1; i >= 0; i--) {
+    const rank_fit *fit = &v->m->fits[i];
+    int needed = 0;
+    for (int k = 0; k < fit->nresults; k++) {
+      needed |= !v->inputs[fit->results[k]].label;
+    }
+    for (int k = 0; k < fit->nsources && needed; k++) {
+      if (fit->sources[k] >= 0) {
+        v->inputs[fit->sources[k]].label = 0;
+      }
+    }
+  }
+}
+
 static int mark_inputs(program_vectors *v, const int *also, int nalso, rank_error *e)
 {
   const rank_model *m = v->m;
@@ -90,6 +107,7 @@ static int mark_inputs(program_vectors *v, const int *also, int nalso, rank_erro
   for (int i = 0; i < nalso; i++) {
     v->inputs[also[i]].label = 0;
   }
+  mark_sources(v);
   v->reads = *m;
   v->reads.inputs = v->inputs;
   return 0;

@@ -53,6 +53,16 @@ tail -n +2 hits.csv | paste -d, - expected.csv |
     END { if (NR != 200 || n > 0 || ids > 2) { print NR " rows, " n + 0 " scores, " ids + 0 " ids"; exit 1 } }' ||
   wrong "search and predict differ"
 
+# Users alone are enough for the users' vectors.
+close() { # two CSV files with a header: the same numbers but for rounding
+  paste -d, "$1" "$2" | awk -F, 'NR == 1 { for (i = 1; i <= NF / 2; i++) { bad += $i != $(i + NF / 2) } }
+    NR > 1 { for (i = 1; i <= NF / 2; i++) { d = $i - $(i + NF / 2); bad += d > 1e-6 || d < -1e-6 || $i == "" } }
+    END { exit bad > 0 || NR < 2 }'
+}
+"$m" predict --output user_vector --data users.csv --load w.st --out one.csv --no-cache || wrong "no vectors of users alone"
+cut -d, -f1-128 vectors.csv | head -n 41 >want.csv
+close one.csv want.csv || wrong "predict --output differs"
+
 for how in "--threads 1" "--threads 3" "--threads 8" "--batch 1" "--batch 7 --threads 2"; do
   # shellcheck disable=SC2086
   "$m" search --index ads.index --data users.csv --load w.st --k 5 --no-cache $how | cmp -s - hits.csv ||
@@ -120,6 +130,44 @@ printf 'item,hist\nb,a d "x\nnew,a\n' | sed 's/ "x//' >held.csv
 ./next eval --data held.csv --index next.index --exclude hist --load n.st --no-cache >said || exit 1
 grep -q '^1 rows have an item that the catalogue does not; none of them is found$' said || wrong "$(cat said)"
 printf 'item\na\nb\na\n' >twice.csv
+
+# Fits of one side: the other's file lacks what they are computed from.
+cat >fitted.rank <<'END'
+model fitted
+dim E = 8
+input age : f32
+input x : f32[2]
+input item : id(30)
+input price : f32
+fit old = bucketize(age; buckets = 5)
+fit z = standardize(x)
+fit dear = bucketize(price)
+table o : f32[old, E]
+table v : f32[30, E]
+table p : f32[dear, E]
+output user_vector = o[old] + linear(z, E)
+output item_vector = v[item] + p[dear]
+loss info_nce(user_vector, item_vector)
+metric recall(user_vector, item_vector; k = 1)
+train adam(lr = 0.01), batch = 64, epochs = 1
+END
+"$rankc" build fitted.rank -o . -O1 2>said || { cat said; exit 1; }
+./fitted synth --rows 60 --out f.csv && ./fitted train --data f.csv --save f.st --no-cache --quiet || exit 1
+./fitted predict --data f.csv --load f.st --out f_both.csv --no-cache || exit 1
+cut -d, -f1-3 f.csv >f_users.csv
+cut -d, -f4-5 f.csv >f_items.csv
+for side in users:user_vector:1-8 items:item_vector:9-16; do
+  IFS=: read -r side output columns <<<"$side"
+  ./fitted predict --output "$output" --data "f_$side.csv" --load f.st --out f_one.csv --no-cache || wrong "no $output"
+  cut -d, -f"$columns" f_both.csv >want.csv
+  close f_one.csv want.csv || wrong "$output of a model with fits differs"
+done
+if ./fitted index --data f_items.csv --load f.st -o f.index --no-cache >said; then
+  ./fitted search --index f.index --data f_users.csv --load f.st --k 1 --no-cache >said || wrong "a search with fits"
+  [ "$(wc -l <said)" = 61 ] || wrong "a search with fits: $(head -n 3 said)"
+else
+  wrong "an index with fits: $(cat said)"
+fi
 
 # What is wrong, and what is said.
 says() { # expected text, command
