@@ -168,6 +168,7 @@ static void bench_free(bench *b)
     bench_data_free(b);
     rank_state_free(&b->state, b->m);
   }
+  free(b->times);
   free(b->out);
   free(b->result);
   rank_work_free(&b->work);
@@ -315,6 +316,9 @@ static int finish(bench *b, rank_error *e)
   summarize(b, room);
   free(room);
   bench_print(b);
+  if (bench_groups(b, e) != 0) {
+    return -1;
+  }
   if (b->spec->csv != NULL && bench_csv(b, b->spec->csv, e) != 0) {
     return -1;
   }
@@ -335,7 +339,7 @@ int rank_bench_run(const rank_bench *spec)
   }
   if (!failed) {
     bench_head(&b);
-    failed = time_levels(&b, &e) || finish(&b, &e) || bench_groups(&b, &e);
+    failed = time_levels(&b, &e) || finish(&b, &e);
   }
   if (failed) {
     fprintf(stderr, "rankc: error: %s\n", e.text);

@@ -24,6 +24,13 @@ typedef struct bench_result {
   const char *differs; /* where it is largest */
 } bench_result;
 
+typedef struct bench_time { /* of a group, in a profiled level */
+  int level, pass, group;
+  double share;             /* of the time that is in groups */
+  double ns;                /* of threads, per sample */
+  double gflops, gigabytes; /* a second; 0: too short to be told from the clock's own time */
+} bench_time;
+
 typedef struct bench {
   const rank_bench *spec;
   const rank_model **model; /* by level */
@@ -37,6 +44,8 @@ typedef struct bench {
   bench_batch *batches;
   bench_result *result; /* [level * RANK_PASSES + pass] */
   double peak_flops, peak_bytes;
+  bench_time *times; /* bench_groups fills it */
+  int ntimes;
   const char *blas; /* what OpenBLAS calls its kernels; NULL: no level uses it */
 } bench;
 
@@ -55,7 +64,7 @@ void bench_data_free(bench *b);
 /* --- bench_agree.c: every level against the first; -1 also when they differ --- */
 int bench_agree(bench *b, rank_error *e);
 
-/* --- bench_groups.c --- */
+/* --- bench_groups.c: fills b->times and prints it --- */
 int bench_groups(bench *b, rank_error *e);
 
 /* --- bench_report.c --- */

@@ -64,6 +64,11 @@ static int print_level(bench *b, const rank_model *m, int level, int pass, rank_
   const rank_bench_level *l = &b->spec->levels[level];
   const rank_bench_pass *p = &l->pass[pass];
   double samples, ticks, seconds, all = 0;
+  bench_time *times = realloc(b->times, sizeof *times * (size_t)(b->ntimes + p->ngroups + 1));
+  if (times == NULL) {
+    return rank_fail(e, "out of memory");
+  }
+  b->times = times;
   if (run_profiled(b, m, pass, &samples, &ticks, &seconds, e) != 0) {
     return -1;
   }
@@ -77,8 +82,10 @@ static int print_level(bench *b, const rank_model *m, int level, int pass, rank_
     double part = ticks_of(i), time = part / ticks * seconds; /* of threads */
     int known = part > LEAST_SHARE * all; /* else the clock's own time is what was measured */
     double scale = known ? 1e-9 * samples / bench_samples(b) / time : 0;
-    printf("%6.1f%% %10.1f %9.2f %8.2f  %s\n", all > 0 ? 100 * part / all : 0, 1e9 * time / samples,
-      scale * bench_amount(b, &p->groups[i].flops), scale * bench_amount(b, &p->groups[i].bytes),
+    bench_time *t = &b->times[b->ntimes++];
+    *t = (bench_time){level, pass, i, all > 0 ? part / all : 0, 1e9 * time / samples,
+      scale * bench_amount(b, &p->groups[i].flops), scale * bench_amount(b, &p->groups[i].bytes)};
+    printf("%6.1f%% %10.1f %9.2f %8.2f  %s\n", 100 * t->share, t->ns, t->gflops, t->gigabytes,
       p->groups[i].name);
   }
   printf("%6.1f%% %10.1f  of the threads' time is in groups; the rest waits or shares out work\n",

@@ -101,6 +101,16 @@ void bench_print(const bench *b)
   fflush(stdout);
 }
 
+/* Groups have lines of their own, with what is a level's left out. */
+static void csv_group(const bench *b, const bench_time *t, FILE *out)
+{
+  const rank_bench_level *l = &b->spec->levels[t->level];
+  fprintf(out, "%s,%s,%s,%s,%d,%ld,,,,,,,%.5g,%.5g,%.5g,%.5g,,,,,,,%d,%.5g,%.5g,\"%s\"\n",
+    b->m->name, t->pass == RANK_FORWARD ? "forward" : "train", l->name, l->rewrites ? "on" : "off",
+    b->threads, b->n, t->gflops, t->gigabytes, 1e-9 * b->peak_flops, 1e-9 * b->peak_bytes,
+    t->group + 1, t->share, t->ns, l->pass[t->pass].groups[t->group].name);
+}
+
 int bench_csv(const bench *b, const char *path, rank_error *e)
 {
   rank_file f;
@@ -110,7 +120,7 @@ int bench_csv(const bench *b, const char *path, rank_error *e)
   fprintf(f.out, "model,pass,level,rewrites,threads,batch,samples_per_s,samples_per_s_low,"
                  "samples_per_s_high,ratio,ratio_low,ratio_high,gflops,gbytes_per_s,peak_gflops,"
                  "peak_gbytes_per_s,operations_per_sample,bytes_per_sample,barriers,code_bytes,"
-                 "compile_ms,difference\n");
+                 "compile_ms,difference,group,share,ns_per_sample,computes\n");
   for (int i = 0; i < b->spec->nlevels * RANK_PASSES; i++) {
     int level = i / RANK_PASSES, pass = i % RANK_PASSES;
     const rank_bench_level *l = &b->spec->levels[level];
@@ -118,13 +128,16 @@ int bench_csv(const bench *b, const char *path, rank_error *e)
     if (pass < b->passes) {
       fprintf(f.out,
         "%s,%s,%s,%s,%d,%ld,%.6g,%.6g,%.6g,%.5g,%.5g,%.5g,%.5g,%.5g,%.5g,%.5g,%.8g,%.8g,%d,%ld,"
-        "%.1f,%.2g\n",
+        "%.1f,%.2g,,,,\n",
         b->m->name, pass == RANK_FORWARD ? "forward" : "train", l->name, l->rewrites ? "on" : "off",
         b->threads, b->n, r->rate, r->rate_low, r->rate_high, r->ratio, r->ratio_low, r->ratio_high,
         gigaflops(b, r), gigabytes(b, r), 1e-9 * b->peak_flops, 1e-9 * b->peak_bytes,
         r->flops / bench_samples(b), r->bytes / bench_samples(b), l->pass[pass].barriers,
         l->pass[pass].code, l->pass[pass].compile_ms, r->difference);
     }
+  }
+  for (int i = 0; i < b->ntimes; i++) {
+    csv_group(b, &b->times[i], f.out);
   }
   return rank_file_commit(&f, e);
 }

@@ -93,7 +93,10 @@ static int call_request(bench_driver *d, room *r, const rank_batch *b, double *t
   double start = rank_now();
   rank_status status = rank_library_rank(o, &request, b, r->out, r->work.data);
   *took = rank_now() - start;
-  return status == RANK_OK ? 0 : rank_fail(&d->e, "a request: %s", rank_status_text(status));
+  if (status != RANK_OK) {
+    rank_library_rank_explain(o, &request, b, d->e.text, sizeof d->e.text);
+  }
+  return status == RANK_OK ? 0 : -1;
 }
 
 /* --- a request as plain rows --- */

@@ -9,6 +9,7 @@ packages=(
   gcc libc6-dev clang-19 libomp-19-dev # compilers, and OpenMP for each
   cmake ninja-build git
   graphviz # explain --html
+  chromium # a test of its page
   zlib1g-dev libxxhash-dev libjsmn-dev libopenblas-dev libhnswlib-dev
   libcmocka-dev clang-format-14 g++ libclang-rt-19-dev # tests; the last for sanitizers
 )

@@ -258,7 +258,7 @@ static int explain(Session *s, FILE *out, PageRole *roles, int *n)
     if (all[i].role != ROLE_TRAIN || (s->graph->loss && s->graph->grads.n > 0)) {
       const Plan *p = emit_plan(o->arena, s->graph, &options, all[i].role);
       Explain x = {o->arena, out, o, p, count_plan(o->arena, p, o->f64)};
-      roles[(*n)++] = (PageRole){all[i].name, p, x.count};
+      roles[(*n)++] = (PageRole){.name = all[i].name, .plan = p, .count = x.count};
       explain_plan(&x, all[i].name);
     }
   }
@@ -285,6 +285,9 @@ static int explain_page(Session *s)
     EmitOptions options = {
       .level = o->level, .rewrite = o->rewrite, .f64 = o->f64, .tile = o->tile};
     emit_model(o->arena, s->graph, &options, &files);
+    code = o->bench.n > 0 && !page_times(s, o->bench, roles, n) ? EXIT_INPUT : EXIT_FINE;
+  }
+  if (code == EXIT_FINE) {
     code = page_write(s, roles, n, &files, (Str){text, (int)length}) ? EXIT_FINE : EXIT_USAGE;
   }
   free(text);

@@ -46,6 +46,7 @@ typedef struct Options {
   bool groups;
   Str csv, svg;
   Str html;  /* explain: a page instead of text */
+  Str bench; /* explain: what bench --groups --csv wrote */
   int nrest; /* run: what follows the model on the command line */
   char *const *rest;
 } Options;

@@ -5,7 +5,16 @@
 #include <limits.h>
 #include <stdlib.h>
 
-enum { KEY_LOAD = 768, KEY_BATCH, KEY_STEPS, KEY_MARKDOWN, KEY_TOLERANCE, KEY_PROBES, KEY_HTML };
+enum {
+  KEY_LOAD = 768,
+  KEY_BATCH,
+  KEY_STEPS,
+  KEY_MARKDOWN,
+  KEY_TOLERANCE,
+  KEY_PROBES,
+  KEY_HTML,
+  KEY_BENCH
+};
 
 const struct argp_option interpret_options[] = {
   {"load", KEY_LOAD, "FILE", 0, "Parameters (safetensors)", 0},
@@ -60,17 +69,29 @@ error_t ops_parse(int key, char *arg, struct argp_state *state)
 const struct argp_option explain_options[] = {
   {"html", KEY_HTML, "FILE", 0,
     "A page instead of text: the graph (drawn by graphviz) beside the model and the C", 0},
+  {"bench", KEY_BENCH, "FILE.csv", 0,
+    "On the page also the time of each group: what `rankc bench --groups --csv' wrote", 0},
   {0},
 };
 
 error_t explain_parse(int key, char *arg, struct argp_state *state)
 {
   Options *o = state->input;
-  if (key != KEY_HTML) {
+  switch (key) {
+  case KEY_HTML:
+    o->html = str_of(arg);
+    return 0;
+  case KEY_BENCH:
+    o->bench = str_of(arg);
+    return 0;
+  case ARGP_KEY_END:
+    if (o->bench.n > 0 && o->html.n == 0) {
+      argp_error(state, "--bench needs --html");
+    }
+    return 0;
+  default:
     return ARGP_ERR_UNKNOWN;
   }
-  o->html = str_of(arg);
-  return 0;
 }
 
 const struct argp_option gradcheck_options[] = {

@@ -75,10 +75,32 @@ static int named_line(Str text, Str model)
   return (int)strtol(rest.s + 4 + model.n, NULL, 10);
 }
 
-/* A listing with line numbers; of the model when `model` is empty, else of C. */
-static void put_listing(Buf *out, Str title, Str text, Str model)
+/* The group, counted from 0, whose part of a tile's function begins with this line of C: "group N:",
+ * or what it was; -1 at the end of a function. */
+static int named_group(Str text, int was)
 {
-  int number = 0, from = 0;
+  static const char start[] = "  /* group ";
+  int n = (int)sizeof start - 1;
+  if (text.n > n && memcmp(text.s, start, (size_t)n) == 0) {
+    return (int)strtol(text.s + n, NULL, 10) - 1;
+  }
+  return text.n > 0 && text.s[0] == '}' ? -1 : was;
+}
+
+/* Beside lines of C of a group whose time was measured. */
+static void put_heat(Buf *out, const PageRole *role, int group)
+{
+  if (role && role->ns && group >= 0 && group < role->count->groups.n) {
+    Str colour = page_heat(out->arena, role, group), time = page_time(out->arena, role, group);
+    buf_format(
+      out, " style=\"border-left:5px solid %.*s\" title=\"%.*s\"", STR_ARG(colour), STR_ARG(time));
+  }
+}
+
+/* A listing with line numbers; of the model when `model` is empty, else of a role's C. */
+static void put_listing(Buf *out, Str title, Str text, Str model, const PageRole *role)
+{
+  int number = 0, from = 0, group = -1;
   buf_format(out, "<div class=\"box\"><h3>");
   put_escaped(out, title);
   buf_format(out, "</h3><div class=\"code\">");
@@ -87,7 +109,10 @@ static void put_listing(Buf *out, Str title, Str text, Str model)
     Str line = {text.s, end ? (int)(end - text.s) : text.n};
     int named = model.n > 0 ? named_line(line, model) : ++from;
     from = named > 0 ? named : line.n > 0 && line.s[0] == '}' ? 0 : from;
-    buf_format(out, "<div class=\"L%d\"><i>%d</i>", from, ++number);
+    group = named_group(line, group);
+    buf_format(out, "<div class=\"L%d\"", from);
+    put_heat(out, role, group);
+    buf_format(out, "><i>%d</i>", ++number);
     put_escaped(out, line);
     buf_format(out, "</div\n>"); /* the page has lines, and the listing no empty ones */
     text = (Str){text.s + line.n + (end != NULL), text.n - line.n - (end != NULL)};
@@ -162,12 +187,16 @@ bool page_write(const Session *s, const PageRole *roles, int n, const EmitFiles 
     if (!draw(a, &roles[i], &svg)) {
       return false;
     }
-    buf_format(&out, "<h2>%s</h2>\n<div class=\"row\"><div class=\"box\">", roles[i].name);
+    buf_format(&out, "<h2>%s</h2>\n", roles[i].name);
+    if (roles[i].ns) {
+      buf_format(&out, "<p class=\"measured\">%.*s</p>\n", STR_ARG(roles[i].measured));
+    }
+    buf_format(&out, "<div class=\"row\"><div class=\"box\">");
     buf_str(&out, svg);
     buf_format(&out, "</div>\n");
-    put_listing(&out, model, g->source->text, (Str){0});
+    put_listing(&out, model, g->source->text, (Str){0}, NULL);
     if (file) {
-      put_listing(&out, file->name, file->text, model);
+      put_listing(&out, file->name, file->text, model, &roles[i]);
     }
     buf_format(&out, "</div>\n");
   }

@@ -84,9 +84,14 @@ static void put_group(Drawing *d, int index)
   const Block *b = &d->p->blocks.data[g->block];
   const char *how = b->pairs ? "sweep" : b->flat ? "all rows" : "by sample";
   buf_format(&d->out,
-    "subgraph cluster_g%d { id=\"%s_g%d\"; style=filled; fillcolor=\"#eef3f8\"; label=\"group %d, "
-    "%s\\n%.*s\";\n",
-    index, d->role->name, index, index + 1, how, STR_ARG(cost_text(d, index)));
+    "subgraph cluster_g%d { id=\"%s_g%d\"; style=filled; fillcolor=\"%.*s\"; label=\"group %d, "
+    "%s\\n%.*s",
+    index, d->role->name, index, STR_ARG(page_heat(d->a, d->role, index)), index + 1, how,
+    STR_ARG(cost_text(d, index)));
+  if (d->role->ns) {
+    buf_format(&d->out, "\\n%.*s", STR_ARG(page_time(d->a, d->role, index)));
+  }
+  buf_format(&d->out, "\";\n");
   for (int i = 0; i < b->stmts.n; i++) {
     put_node(d, b->stmts.data[i]);
   }
