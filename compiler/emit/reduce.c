@@ -1,8 +1,10 @@
 /* reduce.c: sums and maxima.
  *
- * Sums run over the reduced axes in order. When the innermost axis stays, partial sums stand in the
- * result's array, so that the loop over it vectorises; otherwise each result has an accumulator. It has one
- * too when nothing that is read has the axis that stays innermost in memory, as the weights of a layer. */
+ * Sums run over the reduced axes in order. When the innermost axis stays, partial sums stand in an
+ * array, so that the loop over it vectorises; otherwise each result has an accumulator. It has one too when
+ * nothing that is read has the axis that stays innermost in memory, as the weights of a layer. The array
+ * is one of the sample's turn where it can be, which the compiler keeps in registers: sums in memory would
+ * wait for each other's stores. */
 
 #include "writer.h"
 
@@ -124,6 +126,89 @@ static void reduce_scalar(Emit *e, const Stmt *s, Env *env, const Split *p)
     }
   }
   loops_close(e, p->nkept);
+}
+
+/* ---- sums that may share a nest with other statements ---- */
+
+/* Summed over all but the last axis, or over samples alone. */
+static bool is_rows(const Split *p)
+{
+  return p->innermost_stays && p->nkept == 1 && p->ngone > 0;
+}
+
+bool reduce_in_nest(Emit *e, const Stmt *s, int *count, short *axes)
+{
+  Env env = env_fresh(e, s);
+  Split p = split_axes(&env, s->node);
+  bool samples = p.ngone == 0 && p.nkept > 0 && goes_on(e, s->node);
+  if (s->node->op != OP_SUM || !p.innermost_stays || e->sweep || !(samples || is_rows(&p)) ||
+      !read_along(e, s->node->in[0], p.kept[p.nkept - 1])) {
+    return false;
+  }
+  *count = 0;
+  for (int i = 0; i < p.ngone; i++) {
+    axes[(*count)++] = p.gone[i];
+  }
+  for (int i = 0; i < p.nkept; i++) {
+    axes[(*count)++] = p.kept[i];
+  }
+  return true;
+}
+
+/* The array of partial sums: the value's own when it is one of this turn. */
+static Str partial_sums(Emit *e, const Node *n)
+{
+  const Value *v = &e->p->value[n->id];
+  return v->place == PLACE_LOCAL ? v->name : put_text(e, "%.*s_here", STR_ARG(v->name));
+}
+
+void reduce_begin(Emit *e, const Stmt *s, const short *axes, int count)
+{
+  Env env = env_fresh(e, s);
+  Split p = split_axes(&env, s->node);
+  if (is_rows(&p)) {
+    long size = axis_extent(e->g, axes[count - 1]);
+    put_line(e, "%srank_real %.*s[%ld] = {0};", size < 16 ? "" : "_Alignas(64) ",
+      STR_ARG(partial_sums(e, s->node)), size);
+  }
+}
+
+void reduce_inside(Emit *e, const Stmt *s, const Env *env)
+{
+  Env outside = env_fresh(e, s);
+  Split p = split_axes(&outside, s->node);
+  Str value = expr(e, env, s->node->in[0]);
+  Str to = is_rows(&p) ? put_text(e, "%.*s[%.*s]", STR_ARG(partial_sums(e, s->node)),
+                           STR_ARG(env->index[p.kept[0]]))
+                       : target_of(e, env, s->node);
+  put_line(e, "%.*s += %.*s;", STR_ARG(to), STR_ARG(value));
+}
+
+void reduce_end(Emit *e, int n, const Stmt *const *s)
+{
+  bool open = false;
+  Str index = {0};
+  Env env = env_fresh(e, s[0]);
+  for (int i = 0; i < n; i++) {
+    const Node *node = s[i]->node;
+    if (s[i]->kind != STMT_REDUCE || e->p->value[node->id].place == PLACE_LOCAL) {
+      continue;
+    }
+    Env outside = env_fresh(e, s[i]);
+    Split p = split_axes(&outside, node);
+    if (!is_rows(&p)) {
+      continue;
+    }
+    if (!open) {
+      loop_open(e, &env, p.kept[0], true);
+      index = env.index[p.kept[0]];
+      open = true;
+    }
+    env.index[p.kept[0]] = index; /* another axis, perhaps, of the same extent */
+    put_line(e, "%.*s %s %.*s[%.*s];", STR_ARG(target_of(e, &env, node)),
+      goes_on(e, node) ? "+=" : "=", STR_ARG(partial_sums(e, node)), STR_ARG(index));
+  }
+  loops_close(e, open);
 }
 
 /* The innermost axis stays: sums stand in the result's array. */

@@ -2,12 +2,16 @@
  *
  * Within one sample's turn a statement loops over the other axes of its value, outermost first; the
  * innermost loop is left to the compiler's vectoriser, which `omp simd` tells that it may. Pointwise
- * statements that follow one another over the same axes become one nest, unless one reads another at
- * different indices: fewer passes over memory. */
+ * statements and sums that follow one another over the same axes become one nest, unless one reads another
+ * at different indices, or a sum before it is complete: fewer passes over memory. */
 
 #include "writer.h"
 
 #include "../ir/ops.h"
+
+#include <string.h>
+
+enum { MOST_SHARED = 8 };
 
 /* The value of a node at the current indices, as if it were not stored. */
 static Str value_of(Emit *e, const Env *env, const Node *n)
@@ -19,58 +23,95 @@ static Str value_of(Emit *e, const Env *env, const Node *n)
   return t;
 }
 
-static void open_for(Emit *e, Env *env, int count, const short *axes, int n, const Stmt *const *s)
+/* Statements that share a nest, and the axes each of them runs over, outermost first. */
+typedef struct Nest {
+  int n, count;
+  const Stmt *stmt[MOST_SHARED];
+  short axes[MOST_SHARED][MAX_AXES];
+} Nest;
+
+/* What the loops compute for a statement, rather than read. */
+static const Node *computed(const Stmt *s)
 {
-  Place place[16];
-  for (int i = 0; i < n; i++) { /* what the loops are opened for is computed, not read */
-    place[i] = e->p->value[s[i]->store->id].place;
-  }
-  for (int i = 0; i < count; i++) {
-    bool simd = i == count - 1;
-    for (int k = 0; k < n; k++) {
-      const Node *x = s[k]->store;
-      e->p->value[x->id].place = PLACE_INLINE;
-      if (i == count - 1) {
-        rows_point(e, env, x);
+  return s->kind == STMT_REDUCE ? s->node->in[0] : s->store;
+}
+
+static void nest_open(Emit *e, const Nest *nest, Env *env)
+{
+  for (int i = 0; i < nest->count; i++) {
+    bool last = i == nest->count - 1, simd = last;
+    for (int k = 0; k < nest->n; k++) {
+      const Stmt *s = nest->stmt[k];
+      Value *v = &e->p->value[s->store->id];
+      Place place = v->place;
+      v->place = s->kind == STMT_REDUCE ? place : PLACE_INLINE;
+      if (last) {
+        rows_point(e, env, computed(s));
       }
-      simd &= !has_random(e, x);
-      e->p->value[x->id].place = place[k];
+      simd &= !has_random(e, computed(s));
+      v->place = place;
     }
-    loop_open(e, env, axes[i], simd);
+    loop_open(e, env, nest->axes[0][i], simd);
+    for (int k = 1; k < nest->n; k++) {
+      env->index[nest->axes[k][i]] = env->index[nest->axes[0][i]];
+    }
   }
 }
 
-static void print_elements(Emit *e, int n, const Stmt *const *s)
+static void nest_print(Emit *e, const Nest *nest)
 {
-  for (int i = 0; i < n; i++) {
-    comment_source(e, s[i]->store->loc);
+  const Stmt *first = nest->stmt[0];
+  for (int i = 0; i < nest->n; i++) {
+    comment_source(e, nest->stmt[i]->store->loc);
   }
-  Env env = env_fresh(e, s[0]);
-  if (local_scalar(e, s[0]->store)) {
-    put_line(e, "const rank_real %.*s = %.*s;", STR_ARG(e->p->value[s[0]->store->id].name),
-      STR_ARG(value_of(e, &env, s[0]->store)));
+  Env env = env_fresh(e, first);
+  if (first->kind == STMT_ELEMENT && local_scalar(e, first->store)) {
+    put_line(e, "const rank_real %.*s = %.*s;", STR_ARG(e->p->value[first->store->id].name),
+      STR_ARG(value_of(e, &env, first->store)));
     return;
   }
-  for (int i = 0; i < n; i++) {
-    declare_local(e, s[i]->store);
+  for (int i = 0; i < nest->n; i++) {
+    if (nest->stmt[i]->kind == STMT_REDUCE) {
+      reduce_begin(e, nest->stmt[i], nest->axes[i], nest->count);
+    } else {
+      declare_local(e, nest->stmt[i]->store);
+    }
   }
-  short axes[MAX_AXES];
-  int count = loop_axes(&env, s[0]->store->type, axes);
-  open_for(e, &env, count, axes, n, s);
-  for (int i = 0; i < n; i++) {
-    Str value = value_of(e, &env, s[i]->store);
-    put_line(e, "%.*s = %.*s;", STR_ARG(target_of(e, &env, s[i]->store)), STR_ARG(value));
+  nest_open(e, nest, &env);
+  for (int i = 0; i < nest->n; i++) {
+    const Stmt *s = nest->stmt[i];
+    if (s->kind == STMT_REDUCE) {
+      reduce_inside(e, s, &env);
+      continue;
+    }
+    Str value = value_of(e, &env, s->store);
+    put_line(e, "%.*s = %.*s;", STR_ARG(target_of(e, &env, s->store)), STR_ARG(value));
   }
-  loops_close(e, count);
-  for (int i = 0; i < n; i++) {
-    zero_padding(e, s[i], s[i]->store);
+  loops_close(e, nest->count);
+  reduce_end(e, nest->n, nest->stmt);
+  for (int i = 0; i < nest->n; i++) {
+    zero_padding(e, nest->stmt[i], nest->stmt[i]->store);
   }
+}
+
+/* The nest of a statement by itself; false: it has none that others could share. */
+static bool nest_of(Emit *e, const Stmt *s, Nest *nest)
+{
+  *nest = (Nest){.n = 1, .stmt = {s}};
+  if (s->kind == STMT_REDUCE) {
+    return s->scope == SCOPE_SAMPLE && e->p->fuses &&
+           reduce_in_nest(e, s, &nest->count, nest->axes[0]);
+  }
+  Env env = env_fresh(e, s);
+  nest->count = s->kind == STMT_ELEMENT ? loop_axes(&env, s->store->type, nest->axes[0]) : 0;
+  return s->kind == STMT_ELEMENT;
 }
 
 void stmt_print(Emit *e, const Stmt *s)
 {
-  if (s->kind == STMT_ELEMENT) {
-    print_elements(e, 1, &s);
+  Nest nest;
+  if (nest_of(e, s, &nest)) {
+    nest_print(e, &nest);
     return;
   }
   comment_source(e, s->store->loc);
@@ -97,23 +138,36 @@ void stmt_print(Emit *e, const Stmt *s)
 
 /* ---- sharing a nest ---- */
 
-enum { MOST_SHARED = 8 };
-
-static bool same_axes(const Node *x, const Node *y)
+static bool same_extent(const Graph *g, int x, int y)
 {
-  if (x->type.n != y->type.n || x->type.n < 2) { /* B alone: no loop to share */
+  return g->axes.data[x].kind == AXIS_PLAIN && g->axes.data[y].kind == AXIS_PLAIN &&
+         axis_extent(g, x) == axis_extent(g, y);
+}
+
+/* The same axes, or others of the same extents, if none of them is at another depth in a statement. */
+static bool same_axes(const Graph *g, const Nest *nest, const Nest *own)
+{
+  if (nest->count != own->count || nest->count == 0) {
     return false;
   }
-  for (int i = 0; i < x->type.n; i++) {
-    if (x->type.axis[i] != y->type.axis[i]) {
+  for (int i = 0; i < own->count; i++) {
+    int axis = own->axes[0][i];
+    if (axis != nest->axes[0][i] && !same_extent(g, axis, nest->axes[0][i])) {
       return false;
+    }
+    for (int k = 0; k < nest->n; k++) {
+      for (int j = 0; j < nest->count; j++) {
+        if (j != i && nest->axes[k][j] == axis) {
+          return false;
+        }
+      }
     }
   }
   return true;
 }
 
-/* Does the statement of n read m through a view, that is at other indices? */
-static bool reads_elsewhere(const Plan *p, const Node *n, const Node *m, bool moved, bool top)
+/* Does the statement of n read m through a view, that is at other indices? `moved`: or at all? */
+static bool reads(const Plan *p, const Node *n, const Node *m, bool moved, bool top)
 {
   if (n == m) {
     return moved;
@@ -123,21 +177,22 @@ static bool reads_elsewhere(const Plan *p, const Node *n, const Node *m, bool mo
   }
   moved |= op_is_view(n->op) && n->op != OP_STOP;
   for (int i = 0; i < n->nin; i++) {
-    if (reads_elsewhere(p, n->in[i], m, moved, false)) {
+    if (reads(p, n->in[i], m, moved, false)) {
       return true;
     }
   }
   return false;
 }
 
-static bool may_join(const Emit *e, int n, const Stmt *const *group, const Stmt *s)
+static bool may_join(Emit *e, const Nest *nest, const Stmt *s, Nest *own)
 {
-  if (n == MOST_SHARED || s->kind != STMT_ELEMENT || group[0]->kind != STMT_ELEMENT ||
-      s->scope != SCOPE_SAMPLE || !e->p->fuses || !same_axes(group[0]->store, s->store)) {
+  if (nest->n == MOST_SHARED || s->scope != SCOPE_SAMPLE || !e->p->fuses || !nest_of(e, s, own) ||
+      !same_axes(e->g, nest, own)) {
     return false;
   }
-  for (int i = 0; i < n; i++) {
-    if (reads_elsewhere(e->p, s->store, group[i]->store, false, true)) {
+  for (int i = 0; i < nest->n; i++) { /* a sum is complete only behind the nest */
+    const Stmt *before = nest->stmt[i];
+    if (reads(e->p, s->store, before->store, before->kind == STMT_REDUCE, true)) {
       return false;
     }
   }
@@ -147,20 +202,20 @@ static bool may_join(const Emit *e, int n, const Stmt *const *group, const Stmt 
 void stmts_print(Emit *e, int count, const int *stmts)
 {
   for (int i = 0; i < count;) {
-    const Stmt *group[MOST_SHARED] = {&e->p->stmts.data[stmts[i]]};
-    int n = 1;
-    while (i + n < count && may_join(e, n, group, &e->p->stmts.data[stmts[i + n]])) {
-      group[n] = &e->p->stmts.data[stmts[i + n]];
-      n++;
-    }
-    if (n > 1) {
-      print_elements(e, n, group);
+    Nest nest, own;
+    const Stmt *s = &e->p->stmts.data[stmts[i]];
+    if (nest_of(e, s, &nest)) {
+      while (i + nest.n < count && may_join(e, &nest, &e->p->stmts.data[stmts[i + nest.n]], &own)) {
+        nest.stmt[nest.n] = own.stmt[0];
+        memcpy(nest.axes[nest.n++], own.axes[0], sizeof own.axes[0]);
+      }
+      nest_print(e, &nest);
     } else {
-      stmt_print(e, group[0]);
+      stmt_print(e, s);
     }
-    for (int k = 0; k < n; k++) {
-      guard_stmt(e, group[k]);
+    for (int k = 0; k < nest.n; k++) {
+      guard_stmt(e, nest.stmt[k]);
     }
-    i += n;
+    i += nest.n;
   }
 }

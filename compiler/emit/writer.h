@@ -124,6 +124,12 @@ void rows_fetch(Emit *e, const Block *b); /* rows that a later sample looks up, 
 
 /* reduce.c, pieces.c, leave.c */
 void reduce_print(Emit *e, const Stmt *s);
+/* Sums that may stand in a nest with other statements, and over which axes that is; what stands before the
+ * nest, in it, and, for all of its statements, behind it. */
+bool reduce_in_nest(Emit *e, const Stmt *s, int *count, short *axes);
+void reduce_begin(Emit *e, const Stmt *s, const short *axes, int count);
+void reduce_inside(Emit *e, const Stmt *s, const Env *env);
+void reduce_end(Emit *e, int n, const Stmt *const *s);
 void reduce_clear(Emit *e, const Stmt *s); /* where a sweep's sums and maxima start from */
 void structure_print(Emit *e, const Stmt *s);
 void output_print(Emit *e, const Stmt *s);

@@ -89,10 +89,7 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
         score_sum[a * 3 + i] = sum;
       }
     }
-    rank_real score[3];
-    for (int i = 0; i < 3; i++) {
-      score[i] = 0;
-    }
+    rank_real score[3] = {0};
     for (int a = 0; a < 16; a++) {
       for (int i = 0; i < 3; i++) {
         score[i] += q[a] * rank_relu(score_sum[a * 3 + i] + c[a]);

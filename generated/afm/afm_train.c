@@ -187,17 +187,10 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       }
     }
     _Alignas(64) rank_real score_relu[48];
+    rank_real score[3] = {0};
     for (int a = 0; a < 16; a++) {
       for (int i = 0; i < 3; i++) {
         score_relu[a * 3 + i] = rank_relu(score_sum[a * 3 + i] + c[a]);
-      }
-    }
-    rank_real score[3];
-    for (int i = 0; i < 3; i++) {
-      score[i] = 0;
-    }
-    for (int a = 0; a < 16; a++) {
-      for (int i = 0; i < 3; i++) {
         score[i] += q[a] * score_relu[a * 3 + i];
       }
     }
@@ -241,14 +234,11 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     const rank_real d_p = d_logit[s] / logit_sum;
     const rank_real d_score_ratio = d_logit[s] * logit_ratio / logit_sum;
     /* afm.rank:18  param p : f32[D] */
-#pragma omp simd
-    for (int d = 0; d < 16; d++) {
-      grad_p[d] += d_p * logit_sum_1[d];
-    }
     /* afm.rank:24  logit  = b + sum[F](w[field]) + sum[D](p * pooled) */
     _Alignas(64) rank_real d_pair_times[16];
 #pragma omp simd
     for (int d = 0; d < 16; d++) {
+      grad_p[d] += d_p * logit_sum_1[d];
       d_pair_times[d] = d_p * p[d];
     }
     /* afm.rank:14  param b : f32 ~ zeros */

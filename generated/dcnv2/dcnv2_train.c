@@ -373,27 +373,18 @@ static void train_tile_0(
 #pragma omp simd
     for (int k = 0; k < 179; k++) {
       grad_logit_0_weight[k] += d_logit * logit_0_in[k];
-    }
-#pragma omp simd
-    for (int i = 0; i < 179; i++) {
-      d_x3_times[s * 192 + i] = d_logit * logit_0_weight[i];
+      d_x3_times[s * 192 + k] = d_logit * logit_0_weight[k];
     }
     /* dcnv2.rank:19  deep  = relu(mlp(x0, 256, 128; relu)) */
 #pragma omp simd
     for (int i = 0; i < 128; i++) {
       d_deep_1[s * 128 + i] = rank_gate(deep[s * 128 + i], d_x3_times[s * 192 + i + 51]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 128; i++) {
       grad_deep_1_bias[i] += d_deep_1[s * 128 + i];
     }
     /* dcnv2.rank:18  x3    = cross(x0, x2) */
 #pragma omp simd
     for (int i = 0; i < 51; i++) {
       d_x3_0[s * 64 + i] = d_x3_times[s * 192 + i] * x0[s * 64 + i];
-    }
-#pragma omp simd
-    for (int i = 0; i < 51; i++) {
       grad_x3_0_bias[i] += d_x3_0[s * 64 + i];
     }
     loss_sum[0] += click[s] * rank_softplus(-(logit_0_sum + logit_0_bias[0])) +

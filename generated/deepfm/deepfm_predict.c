@@ -117,24 +117,15 @@ static void predict_tile_0(
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* deepfm.rank:18  e     = v[field] */
+    /* deepfm.rank:19  pairs = sum[F, G, D](e * e[F -> G]) - sum[F, D](e * e) */
     _Alignas(64) rank_real e[48];
+    _Alignas(64) rank_real pairs_sum[16] = {0};
     for (int f = 0; f < 3; f++) {
       rank_real v_field_unpacked[16];
       const rank_real *v_field = rank_row(&step->v, field[s * 3 + f], 16, v_field_unpacked);
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
         e[f * 16 + d] = v_field[d];
-      }
-    }
-    /* deepfm.rank:19  pairs = sum[F, G, D](e * e[F -> G]) - sum[F, D](e * e) */
-    _Alignas(64) rank_real pairs_sum[16];
-#pragma omp simd
-    for (int d = 0; d < 16; d++) {
-      pairs_sum[d] = 0;
-    }
-    for (int f = 0; f < 3; f++) {
-#pragma omp simd
-      for (int d = 0; d < 16; d++) {
         pairs_sum[d] += e[f * 16 + d];
       }
     }

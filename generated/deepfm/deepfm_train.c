@@ -225,23 +225,19 @@ static void train_tile_0(
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* deepfm.rank:18  e     = v[field] */
+    /* deepfm.rank:19  pairs = sum[F, G, D](e * e[F -> G]) - sum[F, D](e * e) */
+    _Alignas(64) rank_real pairs_sum_here[16] = {0};
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
         e[s * 48 + f * 16 + d] = v_field[d];
+        pairs_sum_here[d] += e[s * 48 + f * 16 + d];
       }
     }
-    /* deepfm.rank:19  pairs = sum[F, G, D](e * e[F -> G]) - sum[F, D](e * e) */
 #pragma omp simd
     for (int d = 0; d < 16; d++) {
-      pairs_sum[s * 16 + d] = 0;
-    }
-    for (int f = 0; f < 3; f++) {
-#pragma omp simd
-      for (int d = 0; d < 16; d++) {
-        pairs_sum[s * 16 + d] += e[s * 48 + f * 16 + d];
-      }
+      pairs_sum[s * 16 + d] = pairs_sum_here[d];
     }
     rank_real pairs_sum_1_here = 0;
 #pragma omp simd reduction(+ : pairs_sum_1_here)
@@ -309,8 +305,6 @@ static void train_tile_0(
     rank_real d_k[3];
     for (int x = 0; x < 3; x++) {
       d_k[x] = dense[s * 3 + x];
-    }
-    for (int x = 0; x < 3; x++) {
       grad_k[x] += d_logit[s] * d_k[x];
     }
     /* deepfm.rank:16  param b : f32 ~ zeros */
@@ -319,14 +313,8 @@ static void train_tile_0(
 #pragma omp simd
     for (int k = 0; k < 400; k++) {
       grad_deep_2_weight[k] += d_logit[s] * deep_1_out[s * 400 + k];
-    }
-#pragma omp simd
-    for (int i = 0; i < 400; i++) {
-      d_deep_1[s * 400 + i] = rank_gate(deep_1_out[s * 400 + i], d_logit[s] * deep_2_weight[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 400; i++) {
-      grad_deep_1_bias[i] += d_deep_1[s * 400 + i];
+      d_deep_1[s * 400 + k] = rank_gate(deep_1_out[s * 400 + k], d_logit[s] * deep_2_weight[k]);
+      grad_deep_1_bias[k] += d_deep_1[s * 400 + k];
     }
     /* deepfm.rank:18  e     = v[field] */
 #pragma omp simd

@@ -472,14 +472,8 @@ static void train_tile_0(
 #pragma omp simd
     for (int k = 0; k < 80; k++) {
       grad_logit_2_weight[k] += d_logit * logit_1_out[s * 80 + k];
-    }
-#pragma omp simd
-    for (int i = 0; i < 80; i++) {
-      d_logit_1[s * 80 + i] = rank_gate(logit_1_out[s * 80 + i], d_logit * logit_2_weight[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 80; i++) {
-      grad_logit_1_bias[i] += d_logit_1[s * 80 + i];
+      d_logit_1[s * 80 + k] = rank_gate(logit_1_out[s * 80 + k], d_logit * logit_2_weight[k]);
+      grad_logit_1_bias[k] += d_logit_1[s * 80 + k];
     }
     loss_sum[0] += click[s] * rank_softplus(-(logit_2_sum + logit_2_bias[0])) +
                    (1.0f - click[s]) * rank_softplus(logit_2_sum + logit_2_bias[0]);
@@ -547,24 +541,21 @@ static void train_tile_0(
       grad_score_2_bias_here += d_score[l];
     }
     grad_score_2_bias[0] += grad_score_2_bias_here;
+    _Alignas(64) rank_real grad_score_2_weight_here[40] = {0};
+    _Alignas(64) rank_real grad_score_1_bias_here[40] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int k = 0; k < 40; k++) {
-        grad_score_2_weight[k] += d_score[l] * score_1_out[(L_row + l) * 48 + k];
+        grad_score_2_weight_here[k] += d_score[l] * score_1_out[(L_row + l) * 48 + k];
+        d_score_1[(L_row + l) * 48 + k] =
+          rank_gate(score_1_out[(L_row + l) * 48 + k], d_score[l] * score_2_weight[k]);
+        grad_score_1_bias_here[k] += d_score_1[(L_row + l) * 48 + k];
       }
     }
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int i = 0; i < 40; i++) {
-        d_score_1[(L_row + l) * 48 + i] =
-          rank_gate(score_1_out[(L_row + l) * 48 + i], d_score[l] * score_2_weight[i]);
-      }
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int i = 0; i < 40; i++) {
-        grad_score_1_bias[i] += d_score_1[(L_row + l) * 48 + i];
-      }
+    for (int k = 0; k < 40; k++) {
+      grad_score_2_weight[k] += grad_score_2_weight_here[k];
+      grad_score_1_bias[k] += grad_score_1_bias_here[k];
     }
   }
 
@@ -593,21 +584,19 @@ static void train_tile_0(
                                           score_0_weight[i * 128 + d + 96] * t[s * 32 + d];
       }
     }
+    _Alignas(64) rank_real grad_score_0_bias_here[80] = {0};
+    _Alignas(64) rank_real d_score_0_sum_here[80] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int i = 0; i < 80; i++) {
-        grad_score_0_bias[i] += d_score_0[(L_row + l) * 80 + i];
+        grad_score_0_bias_here[i] += d_score_0[(L_row + l) * 80 + i];
+        d_score_0_sum_here[i] += d_score_0[(L_row + l) * 80 + i];
       }
     }
 #pragma omp simd
     for (int i = 0; i < 80; i++) {
-      d_score_0_sum[s * 80 + i] = 0;
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int i = 0; i < 80; i++) {
-        d_score_0_sum[s * 80 + i] += d_score_0[(L_row + l) * 80 + i];
-      }
+      grad_score_0_bias[i] += grad_score_0_bias_here[i];
+      d_score_0_sum[s * 80 + i] = d_score_0_sum_here[i];
     }
     _Alignas(64) rank_real d_score_0_sum_1[2560];
     /* [80, L_len] x [L_len, 32]; 5120 flops for each row */
@@ -617,28 +606,18 @@ static void train_tile_0(
     /* [L_len, 80] x [80, 32]; 5120 flops for each row */
     RANK_GEMM(L_len, 32, 80, d_score_0 + L_row * 80, 80, 1, score_0_weight_plus, 32, (rank_vec){0},
       rank_store(d_h_sum + row * 32 + col, sum));
+    _Alignas(64) rank_real d_score_0_in_1_here[32] = {0};
     for (int i = 0; i < 80; i++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         grad_score_0_weight_part_1[i * 32 + d] += d_score_0_sum_1[i * 32 + d];
-      }
-    }
-    for (int i = 0; i < 80; i++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
         grad_score_0_weight_part_2[i * 32 + d] += d_score_0_sum_1[i * 32 + d] * t[s * 32 + d];
+        d_score_0_in_1_here[d] += d_score_0_sum_1[i * 32 + d] * score_0_weight[i * 128 + d + 96];
       }
     }
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
-      d_score_0_in_1[s * 32 + d] = 0;
-    }
-    for (int i = 0; i < 80; i++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        d_score_0_in_1[s * 32 + d] +=
-          d_score_0_sum_1[i * 32 + d] * score_0_weight[i * 128 + d + 96];
-      }
+      d_score_0_in_1[s * 32 + d] = d_score_0_in_1_here[d];
     }
     /* din.rank:12  table ads : f32[2000, D] ~ normal(0, 1) */
     for (int l = 0; l < L_len; l++) {

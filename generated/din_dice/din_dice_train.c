@@ -495,12 +495,17 @@ static void train_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
+    _Alignas(64) rank_real grad_score_1_running_mean_part_here[36] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int i = 0; i < 36; i++) {
-        grad_score_1_running_mean_part[i] +=
+        grad_score_1_running_mean_part_here[i] +=
           score_sum[(L_row + l) * 48 + i] + score_0_sum[s * 48 + i] + score_0_bias[i];
       }
+    }
+#pragma omp simd
+    for (int i = 0; i < 36; i++) {
+      grad_score_1_running_mean_part[i] += grad_score_1_running_mean_part_here[i];
     }
   }
   (void)tile;
@@ -549,20 +554,20 @@ static void train_tile_1(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
+    _Alignas(64) rank_real grad_score_0_weight_part_here[36] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int i = 0; i < 36; i++) {
         score_0_out[(L_row + l) * 48 + i] = score_sum[(L_row + l) * 48 + i] +
                                             score_0_sum[s * 48 + i] + score_0_bias[i] -
                                             score_ratio[i];
-      }
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int i = 0; i < 36; i++) {
-        grad_score_0_weight_part[i] +=
+        grad_score_0_weight_part_here[i] +=
           score_0_out[(L_row + l) * 48 + i] * score_0_out[(L_row + l) * 48 + i];
       }
+    }
+#pragma omp simd
+    for (int i = 0; i < 36; i++) {
+      grad_score_0_weight_part[i] += grad_score_0_weight_part_here[i];
     }
   }
   (void)tile;
@@ -733,9 +738,6 @@ static void train_tile_3(
 #pragma omp simd
     for (int i = 0; i < 200; i++) {
       logit_0_out[s * 208 + i] = logit_0_sum[s * 208 + i] + logit_0_bias[i] - logit_ratio[i];
-    }
-#pragma omp simd
-    for (int i = 0; i < 200; i++) {
       grad_score_0_weight_part_1[i] += logit_0_out[s * 208 + i] * logit_0_out[s * 208 + i];
     }
   }
@@ -863,9 +865,6 @@ static void train_tile_5(
 #pragma omp simd
     for (int i = 0; i < 80; i++) {
       logit_2_out[s * 80 + i] = logit_2_sum[s * 80 + i] + logit_2_bias[i] - logit_ratio_3[i];
-    }
-#pragma omp simd
-    for (int i = 0; i < 80; i++) {
       grad_score_0_weight_part_2[i] += logit_2_out[s * 80 + i] * logit_2_out[s * 80 + i];
     }
   }
@@ -952,28 +951,16 @@ static void train_tile_6(
       d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit_4_sum + logit_4_bias[0]) -
       d_logit_share[0] * click[s] * rank_sigmoid(-(logit_4_sum + logit_4_bias[0]));
     grad_logit_4_bias[0] += d_logit;
+    _Alignas(64) rank_real d_logit_3[80];
 #pragma omp simd
     for (int k = 0; k < 80; k++) {
       grad_logit_4_weight[k] += d_logit * logit_2_out_1[k];
-    }
-    _Alignas(64) rank_real d_logit_3[80];
-#pragma omp simd
-    for (int i = 0; i < 80; i++) {
-      d_logit_3_times[s * 80 + i] = d_logit * logit_4_weight[i];
-      d_logit_3[i] = d_logit_3_times[s * 80 + i] * (logit_2_sum[s * 80 + i] + logit_2_bias[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 80; i++) {
-      grad_logit_3_alpha[i] += d_logit_3[i] * logit_minus_1[i];
-    }
-#pragma omp simd
-    for (int i = 0; i < 80; i++) {
-      d_logit_2_times[s * 80 + i] = (d_logit_3[i] - d_logit_3[i] * logit_3_alpha[i]) *
-                                    logit_sigmoid_1[s * 80 + i] * rank_sigmoid(-logit_ratio_5[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 80; i++) {
-      grad_score_0_weight_part_3[i] += d_logit_2_times[s * 80 + i] * logit_ratio_5[i];
+      d_logit_3_times[s * 80 + k] = d_logit * logit_4_weight[k];
+      d_logit_3[k] = d_logit_3_times[s * 80 + k] * (logit_2_sum[s * 80 + k] + logit_2_bias[k]);
+      grad_logit_3_alpha[k] += d_logit_3[k] * logit_minus_1[k];
+      d_logit_2_times[s * 80 + k] = (d_logit_3[k] - d_logit_3[k] * logit_3_alpha[k]) *
+                                    logit_sigmoid_1[s * 80 + k] * rank_sigmoid(-logit_ratio_5[k]);
+      grad_score_0_weight_part_3[k] += d_logit_2_times[s * 80 + k] * logit_ratio_5[k];
     }
     loss_sum[0] += click[s] * rank_softplus(-(logit_4_sum + logit_4_bias[0])) +
                    (1.0f - click[s]) * rank_softplus(logit_4_sum + logit_4_bias[0]);
@@ -1006,9 +993,6 @@ static void train_tile_7(
                                      (-0.5f * (grad_score_0_weight_part_3[i] / logit_sqrt_1[i]) /
                                        logit_sqrt_1[i] / rank_max((rank_real)step->n, 1.0f)) *
                                      logit_2_out[s * 80 + i];
-    }
-#pragma omp simd
-    for (int i = 0; i < 80; i++) {
       grad_score_0_weight_part_4[i] += d_logit_2_plus[s * 80 + i];
     }
   }
@@ -1056,9 +1040,6 @@ static void train_tile_8(
         0.0f / rank_sqrt(rank_max(logit_3_running_var[i], 0.0f) + 1e-08f) +
         d_logit_2_plus[s * 80 + i] -
         grad_score_0_weight_part_4[i] / rank_max((rank_real)step->n, 1.0f);
-    }
-#pragma omp simd
-    for (int i = 0; i < 80; i++) {
       grad_logit_2_bias[i] += logit_3_running_var_minus[s * 80 + i];
     }
   }
@@ -1089,9 +1070,6 @@ static void train_tile_8(
       grad_logit_1_alpha[i] += d_logit_2_in[s * 208 + i] *
                                (logit_0_sum[s * 208 + i] + logit_0_bias[i]) *
                                logit_minus[s * 208 + i];
-    }
-#pragma omp simd
-    for (int i = 0; i < 200; i++) {
       grad_score_0_weight_part_5[i] += d_logit_0_times[s * 208 + i] * logit_ratio_2[s * 208 + i];
     }
   }
@@ -1122,9 +1100,6 @@ static void train_tile_9(
                                       (-0.5f * (grad_score_0_weight_part_5[i] / logit_sqrt[i]) /
                                         logit_sqrt[i] / rank_max((rank_real)step->n, 1.0f)) *
                                       logit_0_out[s * 208 + i];
-    }
-#pragma omp simd
-    for (int i = 0; i < 200; i++) {
       grad_score_0_weight_part_6[i] += d_logit_0_plus[s * 208 + i];
     }
   }
@@ -1179,9 +1154,6 @@ static void train_tile_10(
                                0.0f / rank_sqrt(rank_max(logit_1_running_var[i], 0.0f) + 1e-08f) +
                                d_logit_0_plus[s * 208 + i] -
                                grad_score_0_weight_part_6[i] / rank_max((rank_real)step->n, 1.0f);
-    }
-#pragma omp simd
-    for (int i = 0; i < 200; i++) {
       grad_logit_0_bias[i] += d_logit_0[s * 208 + i];
     }
   }
@@ -1216,41 +1188,30 @@ static void train_tile_10(
       grad_score_2_bias_here += d_score[L_row + l];
     }
     grad_score_2_bias[0] += grad_score_2_bias_here;
+    _Alignas(64) rank_real grad_score_2_weight_here[36] = {0};
+    _Alignas(64) rank_real d_score_1[2400];
+    _Alignas(64) rank_real grad_score_1_alpha_here[36] = {0};
+    _Alignas(64) rank_real grad_score_0_weight_part_7_here[36] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int k = 0; k < 36; k++) {
-        grad_score_2_weight[k] += d_score[L_row + l] * score_0_out_1[(L_row + l) * 48 + k];
+        grad_score_2_weight_here[k] += d_score[L_row + l] * score_0_out_1[(L_row + l) * 48 + k];
+        d_score_1[l * 48 + k] =
+          d_score[L_row + l] * score_2_weight[k] *
+          (score_sum[(L_row + l) * 48 + k] + score_0_sum[s * 48 + k] + score_0_bias[k]);
+        grad_score_1_alpha_here[k] += d_score_1[l * 48 + k] * score_minus[(L_row + l) * 48 + k];
+        d_score_0_times[(L_row + l) * 48 + k] =
+          (d_score_1[l * 48 + k] - d_score_1[l * 48 + k] * score_1_alpha[k]) *
+          score_sigmoid[(L_row + l) * 48 + k] * rank_sigmoid(-score_ratio_2[(L_row + l) * 48 + k]);
+        grad_score_0_weight_part_7_here[k] +=
+          d_score_0_times[(L_row + l) * 48 + k] * score_ratio_2[(L_row + l) * 48 + k];
       }
     }
-    _Alignas(64) rank_real d_score_1[2400];
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int i = 0; i < 36; i++) {
-        d_score_1[l * 48 + i] =
-          d_score[L_row + l] * score_2_weight[i] *
-          (score_sum[(L_row + l) * 48 + i] + score_0_sum[s * 48 + i] + score_0_bias[i]);
-      }
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int i = 0; i < 36; i++) {
-        grad_score_1_alpha[i] += d_score_1[l * 48 + i] * score_minus[(L_row + l) * 48 + i];
-      }
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int i = 0; i < 36; i++) {
-        d_score_0_times[(L_row + l) * 48 + i] =
-          (d_score_1[l * 48 + i] - d_score_1[l * 48 + i] * score_1_alpha[i]) *
-          score_sigmoid[(L_row + l) * 48 + i] * rank_sigmoid(-score_ratio_2[(L_row + l) * 48 + i]);
-      }
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int i = 0; i < 36; i++) {
-        grad_score_0_weight_part_7[i] +=
-          d_score_0_times[(L_row + l) * 48 + i] * score_ratio_2[(L_row + l) * 48 + i];
-      }
+    for (int k = 0; k < 36; k++) {
+      grad_score_2_weight[k] += grad_score_2_weight_here[k];
+      grad_score_1_alpha[k] += grad_score_1_alpha_here[k];
+      grad_score_0_weight_part_7[k] += grad_score_0_weight_part_7_here[k];
     }
   }
 }
@@ -1290,19 +1251,19 @@ static void train_tile_11(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
+    _Alignas(64) rank_real grad_score_0_weight_part_8_here[36] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int i = 0; i < 36; i++) {
         d_score_0_plus[(L_row + l) * 48 + i] =
           d_score_0_times[(L_row + l) * 48 + i] / score_sqrt[i] +
           d_score_0_times_1[i] * score_0_out[(L_row + l) * 48 + i];
+        grad_score_0_weight_part_8_here[i] += d_score_0_plus[(L_row + l) * 48 + i];
       }
     }
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int i = 0; i < 36; i++) {
-        grad_score_0_weight_part_8[i] += d_score_0_plus[(L_row + l) * 48 + i];
-      }
+    for (int i = 0; i < 36; i++) {
+      grad_score_0_weight_part_8[i] += grad_score_0_weight_part_8_here[i];
     }
   }
   (void)tile;
@@ -1358,6 +1319,8 @@ static void train_tile_12(
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
     _Alignas(64) rank_real d_score_0_minus[2400];
+    _Alignas(64) rank_real grad_score_0_bias_here[36] = {0};
+    _Alignas(64) rank_real d_score_0_sum_here[36] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int i = 0; i < 36; i++) {
@@ -1365,23 +1328,14 @@ static void train_tile_12(
           d_score[L_row + l] * score_2_weight[i] * score_times[(L_row + l) * 48 + i] +
           d_score[L_row + l] * score_2_weight[i] * score_sigmoid[(L_row + l) * 48 + i] +
           score_1_running_var_ratio[i] + d_score_0_plus[(L_row + l) * 48 + i] - d_score_0[i];
-      }
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int i = 0; i < 36; i++) {
-        grad_score_0_bias[i] += d_score_0_minus[l * 48 + i];
+        grad_score_0_bias_here[i] += d_score_0_minus[l * 48 + i];
+        d_score_0_sum_here[i] += d_score_0_minus[l * 48 + i];
       }
     }
 #pragma omp simd
     for (int i = 0; i < 36; i++) {
-      d_score_0_sum[s * 48 + i] = 0;
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int i = 0; i < 36; i++) {
-        d_score_0_sum[s * 48 + i] += d_score_0_minus[l * 48 + i];
-      }
+      grad_score_0_bias[i] += grad_score_0_bias_here[i];
+      d_score_0_sum[s * 48 + i] = d_score_0_sum_here[i];
     }
     _Alignas(64) rank_real d_score_0_sum_1[1152];
     /* [36, L_len] x [L_len, 32]; 2304 flops for each row */
@@ -1391,27 +1345,18 @@ static void train_tile_12(
     /* [L_len, 36] x [36, 32]; 2304 flops for each row */
     RANK_GEMM(L_len, 32, 36, d_score_0_minus, 48, 1, score_0_weight_plus + s * 1152, 32,
       (rank_vec){0}, rank_store(d_h_sum + row * 32 + col, sum));
+    _Alignas(64) rank_real d_score_0_in_1_here[32] = {0};
     for (int i = 0; i < 36; i++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         grad_score_0_weight_part_10[i * 32 + d] += d_score_0_sum_1[i * 32 + d];
-      }
-    }
-    for (int i = 0; i < 36; i++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
         grad_score_0_weight_part_11[i * 32 + d] += d_score_0_sum_1[i * 32 + d] * t[s * 32 + d];
+        d_score_0_in_1_here[d] += d_score_0_sum_1[i * 32 + d] * score_0_weight[i * 96 + d + 32];
       }
     }
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
-      d_score_0_in_1[s * 32 + d] = 0;
-    }
-    for (int i = 0; i < 36; i++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        d_score_0_in_1[s * 32 + d] += d_score_0_sum_1[i * 32 + d] * score_0_weight[i * 96 + d + 32];
-      }
+      d_score_0_in_1[s * 32 + d] = d_score_0_in_1_here[d];
     }
     /* din_dice.rank:12  table ads : f32[2000, D] ~ normal(0, 1) */
     for (int l = 0; l < L_len; l++) {

@@ -445,17 +445,14 @@ static void train_tile_0(
       d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit_4_sum + logit_4_bias[0]) -
       d_logit_share[0] * click[s] * rank_sigmoid(-(logit_4_sum + logit_4_bias[0]));
     grad_logit_4_bias[0] += d_logit;
-#pragma omp simd
-    for (int k = 0; k < 80; k++) {
-      grad_logit_4_weight[k] += d_logit * logit_2_out[s * 80 + k];
-    }
     _Alignas(64) rank_real d_logit_2_times[80];
     _Alignas(64) rank_real d_logit_3[80];
 #pragma omp simd
-    for (int i = 0; i < 80; i++) {
-      d_logit_2_times[i] = d_logit * logit_4_weight[i];
-      d_logit_3[i] = rank_where(
-        rank_lt(0.0f, logit_2_sum[s * 80 + i] + logit_2_bias[i]), 0.0f, d_logit_2_times[i]);
+    for (int k = 0; k < 80; k++) {
+      grad_logit_4_weight[k] += d_logit * logit_2_out[s * 80 + k];
+      d_logit_2_times[k] = d_logit * logit_4_weight[k];
+      d_logit_3[k] = rank_where(
+        rank_lt(0.0f, logit_2_sum[s * 80 + k] + logit_2_bias[k]), 0.0f, d_logit_2_times[k]);
     }
     rank_real grad_logit_3_weight_here = 0;
 #pragma omp simd reduction(+ : grad_logit_3_weight_here)
@@ -468,9 +465,6 @@ static void train_tile_0(
       d_logit_2[s * 80 + i] =
         rank_gate(logit_2_sum[s * 80 + i] + logit_2_bias[i], d_logit_2_times[i]) +
         d_logit_3[i] * logit_3_weight[0];
-    }
-#pragma omp simd
-    for (int i = 0; i < 80; i++) {
       grad_logit_2_bias[i] += d_logit_2[s * 80 + i];
     }
     loss_sum[0] += click[s] * rank_softplus(-(logit_4_sum + logit_4_bias[0])) +
@@ -506,9 +500,6 @@ static void train_tile_0(
       d_logit_0[s * 208 + i] =
         rank_gate(logit_0_sum[s * 208 + i] + logit_0_bias[i], d_logit_2_in[s * 208 + i]) +
         d_logit_1[s * 208 + i] * logit_1_weight[0];
-    }
-#pragma omp simd
-    for (int i = 0; i < 200; i++) {
       grad_logit_0_bias[i] += d_logit_0[s * 208 + i];
     }
   }
@@ -552,19 +543,19 @@ static void train_tile_0(
       grad_score_2_bias_here += d_score[l];
     }
     grad_score_2_bias[0] += grad_score_2_bias_here;
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int k = 0; k < 36; k++) {
-        grad_score_2_weight[k] += d_score[l] * score_0_out_1[(L_row + l) * 48 + k];
-      }
-    }
+    _Alignas(64) rank_real grad_score_2_weight_here[36] = {0};
     _Alignas(64) rank_real d_score_1[2400];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int i = 0; i < 36; i++) {
-        d_score_1[l * 48 + i] =
-          rank_where(score_0_out[(L_row + l) * 48 + i], 0.0f, d_score[l] * score_2_weight[i]);
+      for (int k = 0; k < 36; k++) {
+        grad_score_2_weight_here[k] += d_score[l] * score_0_out_1[(L_row + l) * 48 + k];
+        d_score_1[l * 48 + k] =
+          rank_where(score_0_out[(L_row + l) * 48 + k], 0.0f, d_score[l] * score_2_weight[k]);
       }
+    }
+#pragma omp simd
+    for (int k = 0; k < 36; k++) {
+      grad_score_2_weight[k] += grad_score_2_weight_here[k];
     }
     rank_real grad_score_1_weight_here = 0;
     for (int l = 0; l < L_len; l++) {
@@ -577,29 +568,22 @@ static void train_tile_0(
     }
     grad_score_1_weight[0] += grad_score_1_weight_here;
     _Alignas(64) rank_real d_score_0[2400];
+    _Alignas(64) rank_real grad_score_0_bias_here[36] = {0};
+    _Alignas(64) rank_real d_score_0_sum_here[36] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int i = 0; i < 36; i++) {
         d_score_0[l * 48 + i] =
           rank_where(score_0_out[(L_row + l) * 48 + i], d_score[l] * score_2_weight[i], 0.0f) +
           d_score_1[l * 48 + i] * score_1_weight[0];
-      }
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int i = 0; i < 36; i++) {
-        grad_score_0_bias[i] += d_score_0[l * 48 + i];
+        grad_score_0_bias_here[i] += d_score_0[l * 48 + i];
+        d_score_0_sum_here[i] += d_score_0[l * 48 + i];
       }
     }
 #pragma omp simd
     for (int i = 0; i < 36; i++) {
-      d_score_0_sum[s * 48 + i] = 0;
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int i = 0; i < 36; i++) {
-        d_score_0_sum[s * 48 + i] += d_score_0[l * 48 + i];
-      }
+      grad_score_0_bias[i] += grad_score_0_bias_here[i];
+      d_score_0_sum[s * 48 + i] = d_score_0_sum_here[i];
     }
     _Alignas(64) rank_real d_score_0_sum_1[1152];
     /* [36, L_len] x [L_len, 32]; 2304 flops for each row */
@@ -609,27 +593,18 @@ static void train_tile_0(
     /* [L_len, 36] x [36, 32]; 2304 flops for each row */
     RANK_GEMM(L_len, 32, 36, d_score_0, 48, 1, score_0_weight_plus, 32, (rank_vec){0},
       rank_store(d_h_sum + row * 32 + col, sum));
+    _Alignas(64) rank_real d_score_0_in_1_here[32] = {0};
     for (int i = 0; i < 36; i++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         grad_score_0_weight_part_1[i * 32 + d] += d_score_0_sum_1[i * 32 + d];
-      }
-    }
-    for (int i = 0; i < 36; i++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
         grad_score_0_weight_part_2[i * 32 + d] += d_score_0_sum_1[i * 32 + d] * t[s * 32 + d];
+        d_score_0_in_1_here[d] += d_score_0_sum_1[i * 32 + d] * score_0_weight[i * 96 + d + 32];
       }
     }
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
-      d_score_0_in_1[s * 32 + d] = 0;
-    }
-    for (int i = 0; i < 36; i++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        d_score_0_in_1[s * 32 + d] += d_score_0_sum_1[i * 32 + d] * score_0_weight[i * 96 + d + 32];
-      }
+      d_score_0_in_1[s * 32 + d] = d_score_0_in_1_here[d];
     }
     /* din_paper.rank:12  table ads : f32[2000, D] ~ normal(0, 1) */
     for (int l = 0; l < L_len; l++) {

@@ -370,14 +370,8 @@ static void train_tile_0(
 #pragma omp simd
     for (int k = 0; k < 32; k++) {
       grad_logit_2_weight[k] += d_logit * logit_1_out[s * 32 + k];
-    }
-#pragma omp simd
-    for (int i = 0; i < 32; i++) {
-      d_logit_1[s * 32 + i] = rank_gate(logit_1_out[s * 32 + i], d_logit * logit_2_weight[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 32; i++) {
-      grad_logit_1_bias[i] += d_logit_1[s * 32 + i];
+      d_logit_1[s * 32 + k] = rank_gate(logit_1_out[s * 32 + k], d_logit * logit_2_weight[k]);
+      grad_logit_1_bias[k] += d_logit_1[s * 32 + k];
     }
     loss_sum[0] += click[s] * rank_softplus(-(logit_2_sum + logit_2_bias[0])) +
                    (1.0f - click[s]) * rank_softplus(logit_2_sum + logit_2_bias[0]);
@@ -442,9 +436,6 @@ static void train_tile_0(
     for (int d = 0; d < 16; d++) {
       d_bottom_2[s * 16 + d] = rank_gate(bottom[s * 16 + d],
         d_logit_0_in[s * 32 + d] + (d_z_sum[3 * 16 + d] + d_z_sum_1[3 * 16 + d]));
-    }
-#pragma omp simd
-    for (int d = 0; d < 16; d++) {
       grad_bottom_2_bias[d] += d_bottom_2[s * 16 + d];
     }
     /* dlrm.rank:13  table v : f32[field, D] ~ normal(0, 0.1) */

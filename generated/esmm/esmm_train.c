@@ -318,15 +318,9 @@ static void train_tile_0(
 #pragma omp simd
     for (int k = 0; k < 128; k++) {
       grad_click_logit_2_weight[k] += d_click_logit * click_logit_1_out[s * 128 + k];
-    }
-#pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      d_click_logit_1[s * 128 + i] =
-        rank_gate(click_logit_1_out[s * 128 + i], d_click_logit * click_logit_2_weight[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      grad_click_logit_1_bias[i] += d_click_logit_1[s * 128 + i];
+      d_click_logit_1[s * 128 + k] =
+        rank_gate(click_logit_1_out[s * 128 + k], d_click_logit * click_logit_2_weight[k]);
+      grad_click_logit_1_bias[k] += d_click_logit_1[s * 128 + k];
     }
   }
 
@@ -358,15 +352,9 @@ static void train_tile_0(
 #pragma omp simd
     for (int k = 0; k < 128; k++) {
       grad_cc_logit_2_weight[k] += d_cc_logit * cc_logit_1_out[s * 128 + k];
-    }
-#pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      d_cc_logit_1[s * 128 + i] =
-        rank_gate(cc_logit_1_out[s * 128 + i], d_cc_logit * cc_logit_2_weight[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      grad_cc_logit_1_bias[i] += d_cc_logit_1[s * 128 + i];
+      d_cc_logit_1[s * 128 + k] =
+        rank_gate(cc_logit_1_out[s * 128 + k], d_cc_logit * cc_logit_2_weight[k]);
+      grad_cc_logit_1_bias[k] += d_cc_logit_1[s * 128 + k];
     }
     loss_sum[0] += click[s] * rank_softplus(-(click_logit_2_sum[s] + click_logit_2_bias[0])) +
                    (1.0f - click[s]) * rank_softplus(click_logit_2_sum[s] + click_logit_2_bias[0]) +

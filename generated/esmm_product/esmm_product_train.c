@@ -380,30 +380,18 @@ static void train_tile_0(
 #pragma omp simd
     for (int k = 0; k < 128; k++) {
       grad_cvr_logit_2_weight[k] += d_cvr_logit * cvr_logit_1_out[s * 128 + k];
-    }
-#pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      d_cvr_logit_1[s * 128 + i] =
-        rank_gate(cvr_logit_1_out[s * 128 + i], d_cvr_logit * cvr_logit_2_weight[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      grad_cvr_logit_1_bias[i] += d_cvr_logit_1[s * 128 + i];
+      d_cvr_logit_1[s * 128 + k] =
+        rank_gate(cvr_logit_1_out[s * 128 + k], d_cvr_logit * cvr_logit_2_weight[k]);
+      grad_cvr_logit_1_bias[k] += d_cvr_logit_1[s * 128 + k];
     }
     /* esmm_product.rank:17  click_logit = mlp(x, 256, 128, 1; relu) */
     grad_click_logit_2_bias[0] += d_click_logit;
 #pragma omp simd
     for (int k = 0; k < 128; k++) {
       grad_click_logit_2_weight[k] += d_click_logit * click_logit_1_out[s * 128 + k];
-    }
-#pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      d_click_logit_1[s * 128 + i] =
-        rank_gate(click_logit_1_out[s * 128 + i], d_click_logit * click_logit_2_weight[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      grad_click_logit_1_bias[i] += d_click_logit_1[s * 128 + i];
+      d_click_logit_1[s * 128 + k] =
+        rank_gate(click_logit_1_out[s * 128 + k], d_click_logit * click_logit_2_weight[k]);
+      grad_click_logit_1_bias[k] += d_click_logit_1[s * 128 + k];
     }
     loss_sum[0] += click[s] * s_softplus[s] +
                    (1.0f - click[s]) * rank_softplus(click_logit_2_sum[s] + click_logit_2_bias[0]) -

@@ -186,8 +186,6 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     rank_real d_k[3];
     for (int x = 0; x < 3; x++) {
       d_k[x] = dense[s * 3 + x];
-    }
-    for (int x = 0; x < 3; x++) {
       grad_k[x] += d_logit[s] * d_k[x];
     }
     /* ffm.rank:17  param b : f32 ~ zeros */

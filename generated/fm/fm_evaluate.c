@@ -65,23 +65,14 @@ static void evaluate_tile_0(
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* fm.rank:18  e     = v[field] */
+    /* fm.rank:19  pairs = sum[F, G, D](e * e[F -> G]) - sum[F, D](e * e) */
     _Alignas(64) rank_real e[48];
+    _Alignas(64) rank_real pairs_sum[16] = {0};
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
         e[f * 16 + d] = v_field[d];
-      }
-    }
-    /* fm.rank:19  pairs = sum[F, G, D](e * e[F -> G]) - sum[F, D](e * e) */
-    _Alignas(64) rank_real pairs_sum[16];
-#pragma omp simd
-    for (int d = 0; d < 16; d++) {
-      pairs_sum[d] = 0;
-    }
-    for (int f = 0; f < 3; f++) {
-#pragma omp simd
-      for (int d = 0; d < 16; d++) {
         pairs_sum[d] += e[f * 16 + d];
       }
     }

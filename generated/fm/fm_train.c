@@ -130,23 +130,14 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     /* fm.rank:18  e     = v[field] */
+    /* fm.rank:19  pairs = sum[F, G, D](e * e[F -> G]) - sum[F, D](e * e) */
     _Alignas(64) rank_real e[48];
+    _Alignas(64) rank_real pairs_sum[16] = {0};
     for (int f = 0; f < 3; f++) {
       const rank_real *v_field = step->v + (long)field[s * 3 + f] * 16;
 #pragma omp simd
       for (int d = 0; d < 16; d++) {
         e[f * 16 + d] = v_field[d];
-      }
-    }
-    /* fm.rank:19  pairs = sum[F, G, D](e * e[F -> G]) - sum[F, D](e * e) */
-    _Alignas(64) rank_real pairs_sum[16];
-#pragma omp simd
-    for (int d = 0; d < 16; d++) {
-      pairs_sum[d] = 0;
-    }
-    for (int f = 0; f < 3; f++) {
-#pragma omp simd
-      for (int d = 0; d < 16; d++) {
         pairs_sum[d] += e[f * 16 + d];
       }
     }
@@ -183,8 +174,6 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     rank_real d_k[3];
     for (int x = 0; x < 3; x++) {
       d_k[x] = dense[s * 3 + x];
-    }
-    for (int x = 0; x < 3; x++) {
       grad_k[x] += d_logit[s] * d_k[x];
     }
     /* fm.rank:16  param b : f32 ~ zeros */

@@ -185,16 +185,12 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     d_logit[s] = d_logit_share[0] * (1.0f - click[s]) * rank_sigmoid(logit) -
                  d_logit_share[0] * click[s] * rank_sigmoid(loss_sum_neg);
     /* fwfm.rank:16  param r : f32[P] ~ ones */
-    for (int p = 0; p < 3; p++) {
-      grad_r[p] += d_logit[s] * pair[p];
-    }
     /* fwfm.rank:17  param k : f32[X] */
     rank_real d_k[3];
-    for (int x = 0; x < 3; x++) {
-      d_k[x] = dense[s * 3 + x];
-    }
-    for (int x = 0; x < 3; x++) {
-      grad_k[x] += d_logit[s] * d_k[x];
+    for (int p = 0; p < 3; p++) {
+      grad_r[p] += d_logit[s] * pair[p];
+      d_k[p] = dense[s * 3 + p];
+      grad_k[p] += d_logit[s] * d_k[p];
     }
     /* fwfm.rank:18  param b : f32 ~ zeros */
     grad_b[0] += d_logit[s];

@@ -141,9 +141,6 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
 #pragma omp simd
     for (int x = 0; x < 30; x++) {
       d_k[x] = z[s * 30 + x];
-    }
-#pragma omp simd
-    for (int x = 0; x < 30; x++) {
       grad_k[x] += d_logit * d_k[x];
     }
     /* gbdt_lr.rank:16  param b : f32 ~ zeros, l2 = 0 */

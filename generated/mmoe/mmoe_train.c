@@ -439,15 +439,9 @@ static void train_tile_0(
 #pragma omp simd
     for (int k = 0; k < 32; k++) {
       grad_click_logit_2_weight[k] += d_click_logit * click_logit_1_out[s * 32 + k];
-    }
-#pragma omp simd
-    for (int i = 0; i < 32; i++) {
-      d_click_logit_1[s * 32 + i] =
-        rank_gate(click_logit_1_out[s * 32 + i], d_click_logit * click_logit_2_weight[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 32; i++) {
-      grad_click_logit_1_bias[i] += d_click_logit_1[s * 32 + i];
+      d_click_logit_1[s * 32 + k] =
+        rank_gate(click_logit_1_out[s * 32 + k], d_click_logit * click_logit_2_weight[k]);
+      grad_click_logit_1_bias[k] += d_click_logit_1[s * 32 + k];
     }
   }
 
@@ -472,15 +466,9 @@ static void train_tile_0(
 #pragma omp simd
     for (int k = 0; k < 32; k++) {
       grad_cc_logit_2_weight[k] += d_cc_logit * cc_logit_1_out[s * 32 + k];
-    }
-#pragma omp simd
-    for (int i = 0; i < 32; i++) {
-      d_cc_logit_1[s * 32 + i] =
-        rank_gate(cc_logit_1_out[s * 32 + i], d_cc_logit * cc_logit_2_weight[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 32; i++) {
-      grad_cc_logit_1_bias[i] += d_cc_logit_1[s * 32 + i];
+      d_cc_logit_1[s * 32 + k] =
+        rank_gate(cc_logit_1_out[s * 32 + k], d_cc_logit * cc_logit_2_weight[k]);
+      grad_cc_logit_1_bias[k] += d_cc_logit_1[s * 32 + k];
     }
     loss_sum[0] += click[s] * rank_softplus(-(click_logit_2_sum[s] + click_logit_2_bias[0])) +
                    (1.0f - click[s]) * rank_softplus(click_logit_2_sum[s] + click_logit_2_bias[0]) +
@@ -522,9 +510,6 @@ static void train_tile_0(
     for (int e = 0; e < 4; e++) {
       d_cc_logit_0[s * 4 + e] =
         (d_cc_logit_0_sum_1[e] - d_cc_logit_0_ratio) * cc_logit_0_out[s * 4 + e];
-    }
-#pragma omp simd
-    for (int e = 0; e < 4; e++) {
       grad_cc_logit_0_bias[e] += d_cc_logit_0[s * 4 + e];
     }
   }
@@ -575,9 +560,6 @@ static void train_tile_0(
     for (int e = 0; e < 4; e++) {
       d_click_logit_0[s * 4 + e] =
         (d_click_logit_0_sum_1[e] - d_click_logit_0_ratio) * click_logit_0_out[s * 4 + e];
-    }
-#pragma omp simd
-    for (int e = 0; e < 4; e++) {
       grad_click_logit_0_bias[e] += d_click_logit_0[s * 4 + e];
     }
     /* mmoe.rank:19  expert = relu(linear(x, E, U)) */
@@ -587,11 +569,6 @@ static void train_tile_0(
         d_expert_0[s * 256 + e * 64 + u] = rank_gate(expert[s * 256 + e * 64 + u],
           d_expert_ratio[s * 64 + u] * cc_logit_0_out[s * 4 + e] +
             d_expert_ratio_1[s * 64 + u] * click_logit_0_out[s * 4 + e]);
-      }
-    }
-    for (int e = 0; e < 4; e++) {
-#pragma omp simd
-      for (int u = 0; u < 64; u++) {
         grad_expert_0_bias[e * 64 + u] += d_expert_0[s * 256 + e * 64 + u];
       }
     }

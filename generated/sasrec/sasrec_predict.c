@@ -420,20 +420,11 @@ static void predict_tile_0(
       }
     }
     _Alignas(64) rank_real s1_z_exp[3200];
+    _Alignas(64) rank_real s1_z_sum[50] = {0};
     for (int m = 0; m < L_len; m++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
         s1_z_exp[m * 64 + l] = rank_exp(s1_past[m * 64 + l] - s1_z_max[l]);
-      }
-    }
-    _Alignas(64) rank_real s1_z_sum[50];
-#pragma omp simd
-    for (int l = 0; l < L_len; l++) {
-      s1_z_sum[l] = 0;
-    }
-    for (int m = 0; m < L_len; m++) {
-#pragma omp simd
-      for (int l = 0; l < L_len; l++) {
         s1_z_sum[l] += s1_z_exp[m * 64 + l];
       }
     }
@@ -607,20 +598,11 @@ static void predict_tile_0(
       }
     }
     _Alignas(64) rank_real s2_z_exp[3200];
+    _Alignas(64) rank_real s2_z_sum[50] = {0};
     for (int m = 0; m < L_len; m++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
         s2_z_exp[m * 64 + l] = rank_exp(s2_past[m * 64 + l] - s2_z_max[l]);
-      }
-    }
-    _Alignas(64) rank_real s2_z_sum[50];
-#pragma omp simd
-    for (int l = 0; l < L_len; l++) {
-      s2_z_sum[l] = 0;
-    }
-    for (int m = 0; m < L_len; m++) {
-#pragma omp simd
-      for (int l = 0; l < L_len; l++) {
         s2_z_sum[l] += s2_z_exp[m * 64 + l];
       }
     }
@@ -732,11 +714,7 @@ static void predict_tile_0(
       state_sqrt[l] = rank_sqrt(state_sum_1[l] * 0.03125f + 1e-05f);
     }
     /* sasrec.rank:26  last  = sum[L](where(index[L] == size[L] - 1, state, 0)) */
-    _Alignas(64) rank_real last[32];
-#pragma omp simd
-    for (int d = 0; d < 32; d++) {
-      last[d] = 0;
-    }
+    _Alignas(64) rank_real last[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {

@@ -737,20 +737,11 @@ static void train_tile_0(
       }
     }
     _Alignas(64) rank_real s1_z_exp[3200];
+    _Alignas(64) rank_real s1_z_sum[50] = {0};
     for (int i = 0; i < L_len; i++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
         s1_z_exp[i * 64 + l] = rank_exp(s1_past[i * 64 + l] - s1_z_max[l]);
-      }
-    }
-    _Alignas(64) rank_real s1_z_sum[50];
-#pragma omp simd
-    for (int l = 0; l < L_len; l++) {
-      s1_z_sum[l] = 0;
-    }
-    for (int i = 0; i < L_len; i++) {
-#pragma omp simd
-      for (int l = 0; l < L_len; l++) {
         s1_z_sum[l] += s1_z_exp[i * 64 + l];
       }
     }
@@ -923,20 +914,11 @@ static void train_tile_0(
       }
     }
     _Alignas(64) rank_real s2_z_exp[3200];
+    _Alignas(64) rank_real s2_z_sum[50] = {0};
     for (int i = 0; i < L_len; i++) {
 #pragma omp simd
       for (int l = 0; l < L_len; l++) {
         s2_z_exp[i * 64 + l] = rank_exp(s2_past[i * 64 + l] - s2_z_max[l]);
-      }
-    }
-    _Alignas(64) rank_real s2_z_sum[50];
-#pragma omp simd
-    for (int l = 0; l < L_len; l++) {
-      s2_z_sum[l] = 0;
-    }
-    for (int i = 0; i < L_len; i++) {
-#pragma omp simd
-      for (int l = 0; l < L_len; l++) {
         s2_z_sum[l] += s2_z_exp[i * 64 + l];
       }
     }
@@ -1047,22 +1029,13 @@ static void train_tile_0(
     for (int l = 0; l < L_len; l++) {
       state_sqrt[l] = rank_sqrt(state_sum_1[l] * 0.03125f + 1e-05f);
     }
+    /* sasrec.rank:26  last  = sum[L](where(index[L] == size[L] - 1, state, 0)) */
     _Alignas(64) rank_real state_ratio[1600];
+    _Alignas(64) rank_real last[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         state_ratio[l * 32 + d] = state_minus[l * 32 + d] / state_sqrt[l];
-      }
-    }
-    /* sasrec.rank:26  last  = sum[L](where(index[L] == size[L] - 1, state, 0)) */
-    _Alignas(64) rank_real last[32];
-#pragma omp simd
-    for (int d = 0; d < 32; d++) {
-      last[d] = 0;
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
         last[d] += rank_where(rank_eq((rank_real)(l), (rank_real)L_len - 1.0f),
           state_ratio[l * 32 + d] * state_0_weight[d] + state_0_bias[d], 0.0f);
       }
@@ -1089,31 +1062,23 @@ static void train_tile_0(
     }
     /* sasrec.rank:25  state = layer_norm[D](s2) */
     _Alignas(64) rank_real d_state[1600];
+    _Alignas(64) rank_real grad_state_0_bias_here[32] = {0};
+    _Alignas(64) rank_real d_s2_times[1600];
+    _Alignas(64) rank_real grad_state_0_weight_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         d_state[l * 32 + d] =
           rank_where(rank_eq((rank_real)(l), (rank_real)L_len - 1.0f), d_last[d], 0.0f);
-      }
-    }
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_state_0_bias[d] += d_state[l * 32 + d];
-      }
-    }
-    _Alignas(64) rank_real d_s2_times[1600];
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
+        grad_state_0_bias_here[d] += d_state[l * 32 + d];
         d_s2_times[l * 32 + d] = d_state[l * 32 + d] * state_0_weight[d];
+        grad_state_0_weight_here[d] += d_state[l * 32 + d] * state_ratio[l * 32 + d];
       }
     }
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_state_0_weight[d] += d_state[l * 32 + d] * state_ratio[l * 32 + d];
-      }
+    for (int d = 0; d < 32; d++) {
+      grad_state_0_bias[d] += grad_state_0_bias_here[d];
+      grad_state_0_weight[d] += grad_state_0_weight_here[d];
     }
     _Alignas(64) rank_real d_s2_sum[50];
     for (int l = 0; l < L_len; l++) {
@@ -1147,17 +1112,17 @@ static void train_tile_0(
       d_s2_sum_1[l] = sum;
     }
     /* sasrec.rank:24  s2    = block(s1) */
+    _Alignas(64) rank_real grad_s2_6_bias_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         d_s2[(L_row + l) * 32 + d] = d_s2_plus[l * 32 + d] + -0.03125f * d_s2_sum_1[l];
+        grad_s2_6_bias_here[d] += d_s2[(L_row + l) * 32 + d];
       }
     }
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s2_6_bias[d] += d_s2[(L_row + l) * 32 + d];
-      }
+    for (int d = 0; d < 32; d++) {
+      grad_s2_6_bias[d] += grad_s2_6_bias_here[d];
     }
     loss_sum[0] += click[s] * rank_softplus(-logit) + (1.0f - click[s]) * rank_softplus(logit);
     /* sasrec.rank:12  table ads   : f32[2000, D] ~ normal(0, 0.1) */
@@ -1188,11 +1153,16 @@ static void train_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
+    _Alignas(64) rank_real grad_s2_5_bias_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
-        grad_s2_5_bias[d] += d_s2_5[(L_row + l) * 32 + d];
+        grad_s2_5_bias_here[d] += d_s2_5[(L_row + l) * 32 + d];
       }
+    }
+#pragma omp simd
+    for (int d = 0; d < 32; d++) {
+      grad_s2_5_bias[d] += grad_s2_5_bias_here[d];
     }
   }
 
@@ -1211,17 +1181,20 @@ static void train_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
+    _Alignas(64) rank_real grad_s2_4_bias_here[32] = {0};
+    _Alignas(64) rank_real grad_s2_4_weight_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
-        grad_s2_4_bias[d] += d_s2_5_in[(L_row + l) * 32 + d];
+        grad_s2_4_bias_here[d] += d_s2_5_in[(L_row + l) * 32 + d];
+        grad_s2_4_weight_here[d] +=
+          d_s2_5_in[(L_row + l) * 32 + d] * s2_ratio[(L_row + l) * 32 + d];
       }
     }
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s2_4_weight[d] += d_s2_5_in[(L_row + l) * 32 + d] * s2_ratio[(L_row + l) * 32 + d];
-      }
+    for (int d = 0; d < 32; d++) {
+      grad_s2_4_bias[d] += grad_s2_4_bias_here[d];
+      grad_s2_4_weight[d] += grad_s2_4_weight_here[d];
     }
     _Alignas(64) rank_real d_s2_4_in[50];
     for (int l = 0; l < L_len; l++) {
@@ -1276,11 +1249,16 @@ static void train_tile_0(
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, s2_z_ratio + L_row * 64, 64, 1, d_s2_z + L_row * 32, 32,
       (rank_vec){0}, rank_store(d_s2_3 + (L_row + row) * 32 + col, sum));
+    _Alignas(64) rank_real grad_s2_3_bias_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
-        grad_s2_3_bias[d] += d_s2_3[(L_row + l) * 32 + d];
+        grad_s2_3_bias_here[d] += d_s2_3[(L_row + l) * 32 + d];
       }
+    }
+#pragma omp simd
+    for (int d = 0; d < 32; d++) {
+      grad_s2_3_bias[d] += grad_s2_3_bias_here[d];
     }
     _Alignas(64) rank_real d_s2_past_sum_1[50];
     for (int l = 0; l < L_len; l++) {
@@ -1308,17 +1286,19 @@ static void train_tile_0(
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, d_s2_1_ratio, 64, 1, s2_1_out + L_row * 32, 32, (rank_vec){0},
       rank_store(d_s2_2 + (L_row + row) * 32 + col, sum));
+    _Alignas(64) rank_real grad_s2_2_bias_here[32] = {0};
+    _Alignas(64) rank_real grad_s2_1_bias_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
-        grad_s2_2_bias[d] += d_s2_2[(L_row + l) * 32 + d];
+        grad_s2_2_bias_here[d] += d_s2_2[(L_row + l) * 32 + d];
+        grad_s2_1_bias_here[d] += d_s2_1[(L_row + l) * 32 + d];
       }
     }
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s2_1_bias[d] += d_s2_1[(L_row + l) * 32 + d];
-      }
+    for (int d = 0; d < 32; d++) {
+      grad_s2_2_bias[d] += grad_s2_2_bias_here[d];
+      grad_s2_1_bias[d] += grad_s2_1_bias_here[d];
     }
   }
 
@@ -1363,20 +1343,23 @@ static void train_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
+    _Alignas(64) rank_real grad_s2_0_bias_here[32] = {0};
+    _Alignas(64) rank_real grad_s2_0_weight_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
-        grad_s2_0_bias[d] += d_s2_3_in[(L_row + l) * 32 + d] + d_s2_2_in[(L_row + l) * 32 + d] +
-                             d_s2_1_in[(L_row + l) * 32 + d];
+        grad_s2_0_bias_here[d] += d_s2_3_in[(L_row + l) * 32 + d] +
+                                  d_s2_2_in[(L_row + l) * 32 + d] + d_s2_1_in[(L_row + l) * 32 + d];
+        grad_s2_0_weight_here[d] +=
+          (d_s2_3_in[(L_row + l) * 32 + d] + d_s2_2_in[(L_row + l) * 32 + d] +
+            d_s2_1_in[(L_row + l) * 32 + d]) *
+          s2_y_ratio[(L_row + l) * 32 + d];
       }
     }
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s2_0_weight[d] += (d_s2_3_in[(L_row + l) * 32 + d] + d_s2_2_in[(L_row + l) * 32 + d] +
-                                 d_s2_1_in[(L_row + l) * 32 + d]) *
-                               s2_y_ratio[(L_row + l) * 32 + d];
-      }
+    for (int d = 0; d < 32; d++) {
+      grad_s2_0_bias[d] += grad_s2_0_bias_here[d];
+      grad_s2_0_weight[d] += grad_s2_0_weight_here[d];
     }
     _Alignas(64) rank_real d_s1_sum[50];
     for (int l = 0; l < L_len; l++) {
@@ -1410,18 +1393,18 @@ static void train_tile_0(
       d_s1_sum_1[l] = sum;
     }
     /* sasrec.rank:23  s1    = block(ads[hist] + place) */
+    _Alignas(64) rank_real grad_s1_6_bias_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         d_s1[(L_row + l) * 32 + d] =
           d_s2_z[(L_row + l) * 32 + d] + d_s1_plus[l * 32 + d] + -0.03125f * d_s1_sum_1[l];
+        grad_s1_6_bias_here[d] += d_s1[(L_row + l) * 32 + d];
       }
     }
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s1_6_bias[d] += d_s1[(L_row + l) * 32 + d];
-      }
+    for (int d = 0; d < 32; d++) {
+      grad_s1_6_bias[d] += grad_s1_6_bias_here[d];
     }
   }
 
@@ -1440,11 +1423,16 @@ static void train_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
+    _Alignas(64) rank_real grad_s1_5_bias_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
-        grad_s1_5_bias[d] += d_s1_5[(L_row + l) * 32 + d];
+        grad_s1_5_bias_here[d] += d_s1_5[(L_row + l) * 32 + d];
       }
+    }
+#pragma omp simd
+    for (int d = 0; d < 32; d++) {
+      grad_s1_5_bias[d] += grad_s1_5_bias_here[d];
     }
   }
 
@@ -1463,17 +1451,20 @@ static void train_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
+    _Alignas(64) rank_real grad_s1_4_bias_here[32] = {0};
+    _Alignas(64) rank_real grad_s1_4_weight_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
-        grad_s1_4_bias[d] += d_s1_5_in[(L_row + l) * 32 + d];
+        grad_s1_4_bias_here[d] += d_s1_5_in[(L_row + l) * 32 + d];
+        grad_s1_4_weight_here[d] +=
+          d_s1_5_in[(L_row + l) * 32 + d] * s1_ratio[(L_row + l) * 32 + d];
       }
     }
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s1_4_weight[d] += d_s1_5_in[(L_row + l) * 32 + d] * s1_ratio[(L_row + l) * 32 + d];
-      }
+    for (int d = 0; d < 32; d++) {
+      grad_s1_4_bias[d] += grad_s1_4_bias_here[d];
+      grad_s1_4_weight[d] += grad_s1_4_weight_here[d];
     }
     _Alignas(64) rank_real d_s1_4_in[50];
     for (int l = 0; l < L_len; l++) {
@@ -1528,11 +1519,16 @@ static void train_tile_0(
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, s1_z_ratio + L_row * 64, 64, 1, d_s1_z + L_row * 32, 32,
       (rank_vec){0}, rank_store(d_s1_3 + (L_row + row) * 32 + col, sum));
+    _Alignas(64) rank_real grad_s1_3_bias_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
-        grad_s1_3_bias[d] += d_s1_3[(L_row + l) * 32 + d];
+        grad_s1_3_bias_here[d] += d_s1_3[(L_row + l) * 32 + d];
       }
+    }
+#pragma omp simd
+    for (int d = 0; d < 32; d++) {
+      grad_s1_3_bias[d] += grad_s1_3_bias_here[d];
     }
     _Alignas(64) rank_real d_s1_past_sum_1[50];
     for (int l = 0; l < L_len; l++) {
@@ -1560,17 +1556,19 @@ static void train_tile_0(
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, d_s1_1_ratio, 64, 1, s1_1_out + L_row * 32, 32, (rank_vec){0},
       rank_store(d_s1_2 + (L_row + row) * 32 + col, sum));
+    _Alignas(64) rank_real grad_s1_2_bias_here[32] = {0};
+    _Alignas(64) rank_real grad_s1_1_bias_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
-        grad_s1_2_bias[d] += d_s1_2[(L_row + l) * 32 + d];
+        grad_s1_2_bias_here[d] += d_s1_2[(L_row + l) * 32 + d];
+        grad_s1_1_bias_here[d] += d_s1_1[(L_row + l) * 32 + d];
       }
     }
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s1_1_bias[d] += d_s1_1[(L_row + l) * 32 + d];
-      }
+    for (int d = 0; d < 32; d++) {
+      grad_s1_2_bias[d] += grad_s1_2_bias_here[d];
+      grad_s1_1_bias[d] += grad_s1_1_bias_here[d];
     }
   }
 
@@ -1615,20 +1613,23 @@ static void train_tile_0(
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
+    _Alignas(64) rank_real grad_s1_0_bias_here[32] = {0};
+    _Alignas(64) rank_real grad_s1_0_weight_here[32] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
-        grad_s1_0_bias[d] += d_s1_3_in[(L_row + l) * 32 + d] + d_s1_2_in[(L_row + l) * 32 + d] +
-                             d_s1_1_in[(L_row + l) * 32 + d];
+        grad_s1_0_bias_here[d] += d_s1_3_in[(L_row + l) * 32 + d] +
+                                  d_s1_2_in[(L_row + l) * 32 + d] + d_s1_1_in[(L_row + l) * 32 + d];
+        grad_s1_0_weight_here[d] +=
+          (d_s1_3_in[(L_row + l) * 32 + d] + d_s1_2_in[(L_row + l) * 32 + d] +
+            d_s1_1_in[(L_row + l) * 32 + d]) *
+          s1_y_ratio[(L_row + l) * 32 + d];
       }
     }
-    for (int l = 0; l < L_len; l++) {
 #pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s1_0_weight[d] += (d_s1_3_in[(L_row + l) * 32 + d] + d_s1_2_in[(L_row + l) * 32 + d] +
-                                 d_s1_1_in[(L_row + l) * 32 + d]) *
-                               s1_y_ratio[(L_row + l) * 32 + d];
-      }
+    for (int d = 0; d < 32; d++) {
+      grad_s1_0_bias[d] += grad_s1_0_bias_here[d];
+      grad_s1_0_weight[d] += grad_s1_0_weight_here[d];
     }
     _Alignas(64) rank_real d_place_sum[50];
     for (int l = 0; l < L_len; l++) {
@@ -1661,18 +1662,13 @@ static void train_tile_0(
       }
       d_place_sum_1[l] = sum;
     }
+    /* sasrec.rank:13  param place : f32[L, D]    ~ normal(0, 0.1) */
     _Alignas(64) rank_real d_place[1600];
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 32; d++) {
         d_place[l * 32 + d] =
           d_s1_z[(L_row + l) * 32 + d] + d_place_plus[l * 32 + d] + -0.03125f * d_place_sum_1[l];
-      }
-    }
-    /* sasrec.rank:13  param place : f32[L, D]    ~ normal(0, 0.1) */
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
         grad_place[l * 32 + d] += d_place[l * 32 + d];
       }
     }

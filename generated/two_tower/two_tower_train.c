@@ -782,9 +782,6 @@ static void train_tile_2(
 #pragma omp simd
     for (int e = 0; e < 128; e++) {
       d_a_3[s * 128 + e] = d_a[e] / a_sqrt[s] + d_a_3_times * (a_3_sum[s * 128 + e] + a_3_bias[e]);
-    }
-#pragma omp simd
-    for (int e = 0; e < 128; e++) {
       grad_a_3_bias[e] += d_a_3[s * 128 + e];
     }
     /* two_tower.rank:10  u = l2_normalize[E](mlp(user, 256, 128, 64, E; relu)) */
@@ -799,9 +796,6 @@ static void train_tile_2(
 #pragma omp simd
     for (int e = 0; e < 128; e++) {
       d_u_3[s * 128 + e] = d_u[e] / u_sqrt[s] + d_u_3_times * (u_3_sum[s * 128 + e] + u_3_bias[e]);
-    }
-#pragma omp simd
-    for (int e = 0; e < 128; e++) {
       grad_u_3_bias[e] += d_u_3[s * 128 + e];
     }
   }

@@ -293,14 +293,8 @@ static void train_tile_0(
 #pragma omp simd
     for (int k = 0; k < 64; k++) {
       grad_deep_3_weight[k] += d_logit[s] * deep_2_out[s * 64 + k];
-    }
-#pragma omp simd
-    for (int i = 0; i < 64; i++) {
-      d_deep_2[s * 64 + i] = rank_gate(deep_2_out[s * 64 + i], d_logit[s] * deep_3_weight[i]);
-    }
-#pragma omp simd
-    for (int i = 0; i < 64; i++) {
-      grad_deep_2_bias[i] += d_deep_2[s * 64 + i];
+      d_deep_2[s * 64 + k] = rank_gate(deep_2_out[s * 64 + k], d_logit[s] * deep_3_weight[k]);
+      grad_deep_2_bias[k] += d_deep_2[s * 64 + k];
     }
     loss_sum[0] +=
       click[s] * rank_softplus(loss_sum_neg) + (1.0f - click[s]) * rank_softplus(logit);

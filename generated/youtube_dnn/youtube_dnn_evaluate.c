@@ -193,11 +193,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       past_sum_1 += near[l];
     }
     /* youtube_dnn.rank:21  u    = mlp(concat(past, mean[L](h)), 128, D; relu) */
-    _Alignas(64) rank_real u_sum[64];
-#pragma omp simd
-    for (int d = 0; d < 64; d++) {
-      u_sum[d] = 0;
-    }
+    _Alignas(64) rank_real u_sum[64] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 64; d++) {

@@ -302,11 +302,7 @@ static void train_tile_0(
     RANK_GEMM(1, 64, L_len, near + L_row, 0, 1, h + L_row * 64, 64, (rank_vec){0},
       rank_store(past + s * 64 + col, sum / rank_max(past_sum[s], 1e-06f)));
     /* youtube_dnn.rank:21  u    = mlp(concat(past, mean[L](h)), 128, D; relu) */
-    _Alignas(64) rank_real u_sum[64];
-#pragma omp simd
-    for (int d = 0; d < 64; d++) {
-      u_sum[d] = 0;
-    }
+    _Alignas(64) rank_real u_sum[64] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int d = 0; d < 64; d++) {
