@@ -7,6 +7,8 @@
 #include "rank_vec.h"
 
 #include <cblas.h>
+#undef I /* of complex.h: a model may call something I */
+#undef complex
 
 /* C[m][n] = (add ? C : 0) + sum over k of A[m * a_m + k * a_k] B[k * ldb + n] */
 static inline void rank_blas(long m, long n, long k, const rank_real *a, long a_m, long a_k,

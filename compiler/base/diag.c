@@ -33,6 +33,19 @@ void diag_note(Diags *d, Loc loc, const char *format, ...)
   va_end(args);
 }
 
+/* What a terminal would obey rather than show (also two bytes that are one such character) is shown as '?'. */
+static void print_text(Str text, FILE *out)
+{
+  for (int i = 0; i < text.n; i++) {
+    unsigned char c = (unsigned char)text.s[i],
+                  next = i + 1 < text.n ? (unsigned char)text.s[i + 1] : 0;
+    bool long_control = c == 0xc2 && next >= 0x80 && next < 0xa0;
+    bool control = (c < ' ' && c != '\t') || c == 0x7f || long_control;
+    fputc(control ? '?' : c, out);
+    i += long_control;
+  }
+}
+
 static int line_start(Loc loc)
 {
   int at = loc.at < loc.source->text.n ? loc.at : loc.source->text.n;
@@ -78,7 +91,10 @@ static void print_line(Loc loc, const char *colour, const char *plain, FILE *out
   while (end < text.n && text.s[end] != '\n' && end - loc.at < LONGEST_LINE) {
     end++;
   }
-  fprintf(out, "%5d | %.*s\n      | ", loc_line(loc), end - start, text.s + start);
+  int shown = end > start && text.s[end - 1] == '\r' ? end - 1 : end;
+  fprintf(out, "%5d | ", loc_line(loc));
+  print_text((Str){text.s + start, shown - start}, out);
+  fputs("\n      | ", out);
   for (int i = start; i < loc.at && i < end; i++) {
     fputc(text.s[i] == '\t' ? '\t' : ' ', out);
   }
@@ -104,11 +120,13 @@ void diag_print(const Diags *d, FILE *out)
     }
     const char *colour = !colours ? "" : diag->note ? "\033[1;36m" : "\033[1;31m";
     if (diag->loc.source) {
-      fprintf(out, "%s%.*s:%d:%d:%s ", bold, STR_ARG(diag->loc.source->name), loc_line(diag->loc),
-        loc_column(diag->loc), plain);
+      fputs(bold, out);
+      print_text(diag->loc.source->name, out);
+      fprintf(out, ":%d:%d:%s ", loc_line(diag->loc), loc_column(diag->loc), plain);
     }
-    fprintf(
-      out, "%s%s:%s %.*s\n", colour, diag->note ? "note" : "error", plain, STR_ARG(diag->message));
+    fprintf(out, "%s%s:%s ", colour, diag->note ? "note" : "error", plain);
+    print_text(diag->message, out);
+    fputc('\n', out);
     if (diag->loc.source) {
       print_line(diag->loc, colour, plain, out);
     }

@@ -90,9 +90,12 @@ static int emit_files(Build *b, Options *o)
     return code;
   }
   b->name = b->session.graph->model;
-  if (!name_is_plain(b->name)) {
-    fprintf(
-      stderr, "rankc: error: the model's name '%.*s' cannot be a file's name\n", STR_ARG(b->name));
+  if (!name_is_plain(b->name) || (b->name.n > 4 && memcmp(b->name.s, "rank_", 5) == 0)) {
+    fprintf(stderr,
+      "rankc: error: the model's name '%.*s' cannot be a file's name: at most 64 letters, digits "
+      "and _, "
+      "and not rank_..., as the runtime's headers are called\n",
+      STR_ARG(b->name));
     return EXIT_INPUT;
   }
   b->folder = o->out.n > 0 ? o->out : str_format(o->arena, "build/%.*s", STR_ARG(b->name));

@@ -21,7 +21,26 @@ static const char *const reserved[] = {"auto", "break", "case", "char", "const",
   "linux", "unix", "to", "at", "grad", "b", "slots", "threads", "totals", "prepared", "ready",
   "tiles", "hyper", "random", "most", "each", "i", "j", "k", "g", "id", "rows", "soon", "TILE",
   "SLOTS", "COLUMNS", "KEPT", "TURNED", "self", "arrays", "of_inputs", "of_batch", "inputs_used",
-  "dims_used", NULL};
+  "dims_used", "asm", "typeof", "NULL", "NAN", "INFINITY", "memcpy", "memset", "malloc", "free",
+  "abort", "sqrt", "tanh", "pow", "fabs", "fmax", "fmin", "erf", "floor", "expm1", "log1p",
+  "signbit", "isnan", "isinf", "isfinite", "rank", "st", NULL};
+
+/* How macros of the headers begin that generated C includes, and names that C keeps for itself. */
+static const char *const reserved_starts[] = {"rank_", "RANK_", "__", "M_", "FP_", "FD_", "MB_",
+  "INT", "UINT", "SIZE_MAX", "PTRDIFF_", "SIG_", "WCHAR_", "HUGE_VAL", "RAND_", "EXIT_", "MATH_",
+  "KMP_", "BIG_END", "LITTLE_END", "PDP_END", "BYTE_ORDER", "WNO", "WCONT", "WEX", "WIF", "WSTOP",
+  "WTERM", "WUNTR", "NFDBITS", "PRI", "SCN", "EOF", "BUFSIZ", "SEEK_", "E2BIG", "CLOCK_", NULL};
+
+static bool has_reserved_start(Str s)
+{
+  for (int i = 0; reserved_starts[i]; i++) {
+    Str start = str_of(reserved_starts[i]);
+    if (s.n >= start.n && memcmp(s.s, start.s, (size_t)start.n) == 0) {
+      return true;
+    }
+  }
+  return s.n >= 2 && s.s[0] == '_' && isupper((unsigned char)s.s[1]); /* _Bool */
+}
 
 static bool is_reserved(Str s)
 {
@@ -30,7 +49,8 @@ static bool is_reserved(Str s)
       return true;
     }
   }
-  return s.n > 0 && (s.s[s.n - 1] == '_' || (s.n >= 5 && memcmp(s.s, "rank_", 5) == 0));
+  bool of_c = s.n > 1 && (s.s[s.n - 1] == 't' && s.s[s.n - 2] == '_'); /* size_t */
+  return s.n > 0 && (of_c || s.s[s.n - 1] == '_' || has_reserved_start(s));
 }
 
 Str name_c(Arena *a, Str name)

@@ -137,17 +137,26 @@ Str source_line(Emit *e, Loc loc, Str *file)
   return str_copy(e->arena, (Str){t.s + from, to - from});
 }
 
+Str comment_text(Arena *a, Str text)
+{
+  Str copy = str_copy(a, text);
+  char *s = (char *)copy.s;
+  for (int i = 0; i < copy.n; i++) {
+    bool edge = s[i] == '*' && ((i > 0 && s[i - 1] == '/') || s[i + 1] == '/');
+    s[i] = edge || iscntrl((unsigned char)s[i]) ? ' ' : s[i];
+  }
+  return copy;
+}
+
 void comment_source(Emit *e, Loc loc)
 {
   if (!loc.source || loc_line(loc) == e->line) {
     return;
   }
   e->line = loc_line(loc);
-  Str file, quoted = source_line(e, loc, &file);
-  for (char *p = (char *)quoted.s; *p; p++) { /* nothing may end the comment */
-    *p = p[0] == '*' && p[1] == '/' ? ' ' : *p;
-  }
-  put_line(e, "/* %.*s:%d  %s */", STR_ARG(file), e->line, quoted.s);
+  Str file, quoted = comment_text(e->arena, source_line(e, loc, &file));
+  file = comment_text(e->arena, file);
+  put_line(e, "/* %.*s:%d  %.*s */", STR_ARG(file), e->line, STR_ARG(quoted));
 }
 
 bool text_has_space(Str x)

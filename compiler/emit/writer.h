@@ -68,8 +68,10 @@ void put_open(Emit *e, const char *format, ...) __attribute__((format(printf, 2,
 void put_close(Emit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void put_blank(Emit *e);
 Str put_text(Emit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
-Str string_c(Arena *a, Str s);                /* as a C string literal with quotes */
-Str number_c(const Emit *e, double x);        /* as a literal of type rank_real */
+Str string_c(Arena *a, Str s);         /* as a C string literal with quotes */
+Str number_c(const Emit *e, double x); /* as a literal of type rank_real */
+/* Text of the model's for the inside of a comment: nothing in it begins or ends one. */
+Str comment_text(Arena *a, Str text);
 void comment_source(Emit *e, Loc loc);        /* the model line, unless it was quoted last */
 Str source_line(Emit *e, Loc loc, Str *file); /* its text and the file's name, without folders */
 

@@ -98,8 +98,10 @@ static bool check_text(const Lexer *x)
       diag_error(x->d, at_bytes(x, i, 1), "the text is not UTF-8");
       return false;
     }
-    if (x->text.s[i] == '\0') {
-      diag_error(x->d, at_bytes(x, i, 1), "the text has a NUL byte");
+    const unsigned char *c = (const unsigned char *)x->text.s + i;
+    bool blank = c[0] == '\t' || c[0] == '\n' || c[0] == '\r';
+    if ((c[0] < ' ' && !blank) || c[0] == 0x7f || (c[0] == 0xc2 && c[1] < 0xa0)) {
+      diag_error(x->d, at_bytes(x, i, n), "the text has the control character 0x%02x", c[n - 1]);
       return false;
     }
   }
