@@ -3,7 +3,7 @@
  * One idea: the usual batch is good, so each input is scanned once without a branch per value, and only
  * when something is wrong is it scanned again to say where. */
 
-#include "rank_runtime.h"
+#include "check.h"
 
 #include <stdlib.h>
 

@@ -8,10 +8,15 @@
  * of fits. An op is a row of functions, which generated code names; all that it learns is a few tensors, so saving, loading and
  * copying are the same for every op. */
 
-#include "rank_data.h"
 #include "rank_error.h"
 #include "rank_model.h"
+#include "safetensors.h"
+#ifndef RANK_SERVING
+#include "rank_data.h"
 #include "rank_runtime.h"
+#endif
+
+#include <stdio.h>
 
 enum { FIT_TENSORS = 6 };
 
@@ -39,19 +44,25 @@ void fit_forget(const rank_fit *fit, fit_state *s);
 int fit_get_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e);
 const fit_tensor *fit_find(const fit_state *s, const char *key); /* NULL: not there */
 
-typedef struct fit_call { /* what an op is given to learn from */
+typedef struct fit_call fit_call;
+
+#ifndef RANK_SERVING
+
+struct fit_call { /* what an op is given to learn from */
   const rank_model *m;
   const rank_fit *fit;
   rank_rows train, valid; /* valid.n == 0: none */
   long ids;               /* of the first source, when it holds ids: how many there are */
   int threads;
   rank_log *log;
-} fit_call;
+};
 
 /* Shows all rows, in order, at most FIT_PIECE at a time, without the results of fits; what is seen lasts for
  * the call. Ends early when `see` says -1, which then has told why. */
 enum { FIT_PIECE = 4096 };
 int fit_each(rank_rows rows, int (*see)(void *arg, const rank_batch *b), void *arg, rank_error *e);
+
+#endif
 
 typedef struct rank_fit_op {
   const char *keys[FIT_TENSORS + 1]; /* of its tensors, NULL at the end */
@@ -76,12 +87,14 @@ typedef struct rank_fit_op {
   int (*write_lightgbm)(const fit_state *s, FILE *out, rank_error *e);
 } rank_fit_op;
 
-#ifdef RANK_SERVING /* a library learns nothing, and exports nothing */
+#ifdef RANK_SERVING /* a library learns, exports and tells nothing */
 #define FIT_LEARN(f) NULL
 #define FIT_WRITE(f) NULL
+#define FIT_INFO(f) NULL
 #else
 #define FIT_LEARN(f) f
 #define FIT_WRITE(f) f
+#define FIT_INFO(f) f
 #endif
 
 typedef struct rank_fits {
@@ -94,9 +107,10 @@ rank_fits *rank_fits_new(const rank_model *m); /* NULL: no memory. Ready when th
 void rank_fits_free(rank_fits *f);
 int rank_fits_ready(const rank_fits *f);
 int rank_fits_need_rows(const rank_model *m); /* to be learnt: a fit does */
-/* fit_learn.c, not in libraries */
+#ifndef RANK_SERVING                          /* fit_learn.c */
 int rank_fits_learn(rank_fits *f, const rank_encoders *enc, rank_rows train, rank_rows valid,
   int threads, rank_log *log, rank_error *e);
+#endif
 
 /* Bytes for the results of n rows; apply makes *whole, whose arrays lie in `room` (aligned to 64) or are
  * b's. A fit with an input that is NULL in b is left out. Reentrant; 0, or -1: no memory. */
@@ -106,6 +120,8 @@ int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_ba
 /* Whether fits know the ids that they are asked about: 0, or -1, the input and the sample, and how many ids
  * there are. The batch has passed rank_check_batch. */
 int rank_fits_check(const rank_fits *f, const rank_batch *b, int *input, long *at, long *ids);
+
+/* --- fit_file.c --- */
 
 /* Tensors to save, at most FIT_TENSORS a fit; names need room for FIT_NAME bytes each. How many. */
 enum { FIT_NAME = 512 };

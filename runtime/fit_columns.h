@@ -29,9 +29,11 @@ typedef struct fit_columns {
 int fit_columns_count(const rank_model *m, const rank_fit *fit);
 int fit_columns_open(fit_columns *c, const rank_model *m, const rank_fit *fit); /* -1: no memory */
 void fit_columns_close(fit_columns *c);
+#ifndef RANK_SERVING
 /* The categories of every id column, from a sample of rows; at most `most` a column. */
 int fit_columns_learn(
   fit_columns *c, rank_rows rows, const long *sample, long n, int most, rank_error *e);
+#endif
 /* Between files and memory: rows of (column, id), in the order of their numbers. */
 int fit_columns_save(const fit_columns *c, fit_state *s);
 int fit_columns_load(fit_columns *c, const fit_state *s, rank_error *e);

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = FIT_PIECE };
-
 /* The op's settings, in the compiler's order. */
 enum {
   ROUNDS,
@@ -40,6 +38,8 @@ enum {
 /* --- learning --- */
 
 #ifndef RANK_SERVING
+
+enum { PIECE = FIT_PIECE };
 
 static rank_trees_options options_of(const fit_call *c)
 {

@@ -256,6 +256,8 @@ int fit_trees_apply(const rank_model *m, const rank_fit *fit, const fit_state *s
   return 0;
 }
 
+#ifndef RANK_SERVING
+
 /* --- what it has learnt --- */
 
 typedef struct feature {
@@ -318,8 +320,6 @@ void fit_trees_info(
   fputs(json ? "]" : "", out);
   free(all);
 }
-
-#ifndef RANK_SERVING
 
 enum { MOST_ID = 1 << 24 }; /* bits of a set of categories */
 

@@ -31,6 +31,6 @@ void fit_trees_info(
 #define FIT_TREES_OP \
   .keys = {"codes", "head", "trees", "leaves", "nodes", "words"}, .ready = fit_trees_ready, \
   .forget = fit_trees_forget, .apply = fit_trees_apply, .room = fit_trees_room, \
-  .info = fit_trees_info, .write_lightgbm = FIT_WRITE(fit_trees_write_lightgbm)
+  .info = FIT_INFO(fit_trees_info), .write_lightgbm = FIT_WRITE(fit_trees_write_lightgbm)
 
 #endif

@@ -1,9 +1,9 @@
 #ifndef RANK_LIBRARY_OPENED_H
 #define RANK_LIBRARY_OPENED_H
 
-/* Between library.c and library_rank.c: a library with weights, and how its inputs are checked. */
+/* What the files library*.c know of each other: a library with weights, and how its inputs are checked. */
 
-#include "rank_data.h"
+#include "rank_error.h"
 #include "rank_library.h"
 
 enum { ALIGN = 64, SLACK = 64 };
@@ -14,7 +14,8 @@ struct rank_opened {
   int training; /* state is rank_state_new's; else param[] point into the map or to the heap */
   char *map;    /* the weights file, or NULL */
   size_t map_bytes;
-  rank_encoders *enc;                     /* training: to be saved again */
+  struct rank_encoders *enc;              /* training: to be saved again */
+  struct rank_fits *fits;                 /* those of enc, or a frozen library's own; or NULL */
   void *request_prepared, *rank_prepared; /* as state.prepared, for the parts of a split program */
 };
 
@@ -29,5 +30,9 @@ rank_status library_check(const rank_opened *o, const rank_batch *b, int use, pa
 rank_status library_explain(
   const rank_opened *o, const rank_batch *b, int use, part of, char *message, size_t size);
 void *library_aligned(void *scratch);
+/* Puts what fits compute into *b, at the beginning of scratch; what is left of it, or NULL. */
+char *library_with_fits(
+  const rank_opened *o, const rank_batch **b, rank_batch *whole, void *scratch);
+rank_status library_say(rank_status status, const rank_error *e, char *message, size_t size);
 
 #endif

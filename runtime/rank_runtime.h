@@ -7,6 +7,7 @@
  * Conventions: functions that can fail return 0 or -1 and fill a rank_error; nothing but the program
  * (program*.c, log.c) prints, and nothing exits. */
 
+#include "check.h"
 #include "metrics.h"
 #include "rank_data.h"
 #include "rank_error.h"
@@ -106,21 +107,6 @@ int rank_weights_save(const char *path, const rank_model *m, const rank_state *s
 int rank_weights_save_with(const char *path, const rank_model *m, const rank_state *s,
   const rank_state *best, const rank_encoders *enc, const rank_position *position,
   const st_entry *more, int nmore, rank_error *e);
-
-/* --- check.c: rank_check_batch, and --- */
-
-const char *rank_status_text(rank_status status);
-/* Parts of it: the offsets of a ragged axis; the values of an input whose offsets are good. *at gets the
- * row. And what to say when they are not good. */
-rank_status rank_check_lists(const rank_model *m, const rank_batch *b, int dim, long *at);
-rank_status rank_check_input(
-  const rank_model *m, const rank_state *s, const rank_batch *b, int input, long *at);
-void rank_explain_lists(const rank_model *m, const rank_batch *b, int dim, long at, rank_error *e);
-void rank_explain_input(
-  const rank_model *m, const rank_state *s, const rank_batch *b, int input, long at, rank_error *e);
-/* What is wrong with a batch that a call refused with `status`. */
-void rank_explain_batch(
-  const rank_model *m, const rank_state *s, const rank_batch *b, rank_status status, rank_error *e);
 
 /* --- evaluate.c --- */
 

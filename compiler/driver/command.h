@@ -10,6 +10,7 @@ int command_dump(Options *o);
 int command_emit(Options *o);
 int command_build(Options *o);
 int command_run(Options *o);
+int command_freeze(Options *o);
 int command_explain(Options *o);
 int command_bench(Options *o);
 int command_interpret(Options *o);

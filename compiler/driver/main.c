@@ -26,6 +26,13 @@ static const Subcommand commands[] = {
   {"run", "mlwefcr", command_run, "Build into a folder, then run `NAME train ARGUMENTS`",
     "Options of rankc come before the model, what follows it goes to the program; when that begins "
     "with a word (eval, predict, ...), this word replaces train."},
+  {"freeze", "mwfcz", command_freeze,
+    "Compile a model with its weights: one file of C, one library",
+    "DIR/NAME.c is the model and its weights and needs nothing else, DIR/libNAME.so is made of it, "
+    "DIR/NAME.h is "
+    "as `rankc build` makes it, without training. NAME_open then takes no file (NULL); with "
+    "--beside it takes "
+    "DIR/NAME.weights."},
   {"explain", "mlwefh", command_explain, "Say how a model will run, and what that costs",
     "Sizes and costs are computed from the program; nothing is compiled or run."},
   {"bench", "mefcb", command_bench, "Measure fused against unfused, level by level",

@@ -296,6 +296,7 @@ static const struct Group {
   {'i', {.options = interpret_options, .parser = interpret_parse}},
   {'g', {.options = gradcheck_options, .parser = gradcheck_parse}},
   {'h', {.options = explain_options, .parser = explain_parse}},
+  {'z', {.options = freeze_options, .parser = freeze_parse}},
   {'o', {.options = ops_options, .parser = ops_parse}},
 };
 
@@ -318,6 +319,10 @@ static bool takes_model(const Options *o)
 
 static void take_argument(Options *o, char *arg, struct argp_state *state)
 {
+  if (strchr(o->command->groups, 'z') && o->model.n > 0 && o->weights.n == 0) {
+    o->weights = str_of(arg);
+    return;
+  }
   if (!takes_model(o) || o->model.n > 0) {
     argp_error(state, "too many arguments: '%s'", arg);
   }
@@ -361,9 +366,10 @@ void options_parse(const Subcommand *command, int argc, char **argv, Options *o)
   bool runs = strchr(command->groups, 'r') != NULL;
   struct argp argp = {
     .parser = parse_command,
-    .args_doc = runs             ? "MODEL.rank [ARGUMENTS]"
-                : takes_model(o) ? "MODEL.rank"
-                                 : NULL,
+    .args_doc = runs                           ? "MODEL.rank [ARGUMENTS]"
+                : strchr(command->groups, 'z') ? "MODEL.rank WEIGHTS"
+                : takes_model(o)               ? "MODEL.rank"
+                                               : NULL,
     .doc = str_format(o->arena, "%s\v%s", command->doc, command->more).s,
     .children = children,
   };

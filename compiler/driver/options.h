@@ -45,9 +45,11 @@ typedef struct Options {
   double seconds, zipf;
   bool groups;
   Str csv, svg;
-  Str html;  /* explain: a page instead of text */
-  Str bench; /* explain: what bench --groups --csv wrote */
-  int nrest; /* run: what follows the model on the command line */
+  Str weights; /* freeze: the second argument */
+  bool beside; /* the weights go into a file of their own */
+  Str html;    /* explain: a page instead of text */
+  Str bench;   /* explain: what bench --groups --csv wrote */
+  int nrest;   /* run: what follows the model on the command line */
   char *const *rest;
 } Options;
 
@@ -71,8 +73,9 @@ extern const char *const fuse_words[]; /* by FuseLevel */
 extern const struct argp_option bench_options[];
 error_t bench_parse(int key, char *arg, struct argp_state *state);
 extern const struct argp_option interpret_options[], ops_options[], gradcheck_options[],
-  explain_options[];
+  explain_options[], freeze_options[];
 error_t interpret_parse(int key, char *arg, struct argp_state *state);
+error_t freeze_parse(int key, char *arg, struct argp_state *state);
 error_t explain_parse(int key, char *arg, struct argp_state *state);
 error_t ops_parse(int key, char *arg, struct argp_state *state);
 error_t gradcheck_parse(int key, char *arg, struct argp_state *state);

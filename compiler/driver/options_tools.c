@@ -1,4 +1,4 @@
-/* options_tools.c: the options of the tools beside the compiler: interpret, explain, ops, gradcheck. */
+/* options_tools.c: the options of the tools beside the compiler: interpret, explain, ops, gradcheck, freeze. */
 
 #include "options.h"
 
@@ -13,7 +13,8 @@ enum {
   KEY_TOLERANCE,
   KEY_PROBES,
   KEY_HTML,
-  KEY_BENCH
+  KEY_BENCH,
+  KEY_BESIDE
 };
 
 const struct argp_option interpret_options[] = {
@@ -87,6 +88,30 @@ error_t explain_parse(int key, char *arg, struct argp_state *state)
   case ARGP_KEY_END:
     if (o->bench.n > 0 && o->html.n == 0) {
       argp_error(state, "--bench needs --html");
+    }
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+const struct argp_option freeze_options[] = {
+  {"beside", KEY_BESIDE, NULL, 0,
+    "The weights in a file of their own, which processes share, instead of inside the C", 0},
+  {0},
+};
+
+error_t freeze_parse(int key, char *arg, struct argp_state *state)
+{
+  Options *o = state->input;
+  (void)arg;
+  switch (key) {
+  case KEY_BESIDE:
+    o->beside = true;
+    return 0;
+  case ARGP_KEY_END:
+    if (o->weights.n == 0) {
+      argp_error(state, "which weights? A file that `NAME train` has saved is needed");
     }
     return 0;
   default:

@@ -68,12 +68,17 @@ void toolchain_start(Arena *a, const Options *o, Command *c)
  * Nobody reads errno: without that a square root is an instruction, and Adam's loop is vectorized.
  * Contracting a * b + c into one rounding is wanted, and the same in every run; anything that lets sums
  * be reordered or NaN be ignored is not. */
+static void add_arithmetic(Arena *a, Command *c)
+{
+  process_add_words(
+    a, c, "-std=gnu11 -ffp-contract=fast -fno-math-errno -mprefer-vector-width=512 -fPIC");
+}
+
 void toolchain_compile(Arena *a, const Options *o, const Toolchain *t, bool shared, Command *c)
 {
   toolchain_start(a, o, c);
-  process_add_words(a, c,
-    "-std=gnu11 -ffp-contract=fast -fno-math-errno -mprefer-vector-width=512 -fPIC " RANKC_WARNINGS
-    " -Wno-pass-failed");
+  add_arithmetic(a, c);
+  process_add_words(a, c, RANKC_WARNINGS " -Wno-pass-failed");
   process_add_words(a, c,
     shared ? "-fopenmp-simd -Wno-unknown-pragmas -fvisibility=hidden -DRANK_LIBRARY" : "-fopenmp");
   if (o->werror) {
@@ -121,6 +126,19 @@ void toolchain_link_part(Arena *a, const Options *o, const Toolchain *t, Command
   process_add_words(a, c, t->blas ? "-shared -Wl,--as-needed -lopenblas" : "-shared");
   add_openmp(a, o, c);
   process_add(a, c, "-lm");
+}
+
+void toolchain_freeze(Arena *a, const Options *o, Command *c)
+{
+  toolchain_start(a, o, c);
+  add_arithmetic(a, c);
+  process_add_words(a, c,
+    "-fopenmp-simd -Wall -Wextra -Wpedantic -Wno-pass-failed -ffunction-sections -shared "
+    "-Wl,--gc-sections -Wl,--as-needed");
+  process_add_words(a, c, RANKC_SANITIZE[0] == '\0' ? "-Wl,-z,defs" : "");
+  if (o->werror) {
+    process_add(a, c, "-Werror");
+  }
 }
 
 Str toolchain_stamp(Arena *a, const Options *o, const Toolchain *t)

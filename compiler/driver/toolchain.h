@@ -31,4 +31,7 @@ void toolchain_link_part(Arena *a, const Options *o, const Toolchain *t, Command
 /* Changes when anything does that an object depends on beside its C. */
 Str toolchain_stamp(Arena *a, const Options *o, const Toolchain *t);
 
+/* A file that needs nothing else, to a library. */
+void toolchain_freeze(Arena *a, const Options *o, Command *c);
+
 #endif

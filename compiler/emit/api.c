@@ -243,8 +243,13 @@ void api_head(Api *a, ApiHead which, const char *end)
 void emit_api(
   Arena *arena, const Graph *g, const EmitOptions *o, const RequestSplit *split, ApiFiles *out)
 {
-  Api a = {
-    .arena = arena, .g = g, .split = split, .out = {.arena = arena}, .trains = model_trains(g)};
+  Api a = {.arena = arena,
+    .g = g,
+    .split = split,
+    .out = {.arena = arena},
+    .frozen = o->frozen,
+    .weights = out->frozen};
+  a.trains = model_trains(g) && !o->frozen;
   a.m = name_c(arena, g->model);
   Str upper = str_copy(arena, a.m);
   for (char *p = (char *)upper.s; *p; p++) {

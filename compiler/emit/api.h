@@ -18,8 +18,10 @@ typedef struct Api {
   Buf out;
   Str m, upper; /* the model's name in C */
   bool trains;
-  const char *real;   /* float */
-  int *inputs, *axes; /* by input, by root ragged axis: what it is needed for */
+  const Frozen *frozen; /* or NULL */
+  Str weights;          /* frozen: what is said of them */
+  const char *real;     /* float */
+  int *inputs, *axes;   /* by input, by root ragged axis: what it is needed for */
   Str *input_name, *axis_name, *output_name;
   Str *list_name; /* LIST_PARTS for each ranked output */
 } Api;

@@ -51,6 +51,9 @@ static void bind_leaves(Emit *e)
     }
   }
   for (int i = 0; i < g->params.n; i++) {
+    if (e->param_unused && e->param_unused[i]) {
+      continue;
+    }
     put_line(e,
       param_stored(e, i) ? "step->%.*s = rank_stored_of(s, %d);" : "step->%.*s = s->param[%d];",
       STR_ARG(e->param_name[i]), i);
@@ -162,7 +165,9 @@ void bind_function(Emit *e)
     put_line(e, "step->slots = b->n < 1 ? 1 : b->n < SLOTS ? (int)b->n : SLOTS;");
   }
   bind_leaves(e);
-  if (totals_any(e, true)) {
+  if (e->o->frozen && totals_any(e, true)) {
+    put_line(e, "step->prepared = s->prepared;");
+  } else if (totals_any(e, true)) {
     put_line(e, "step->ready = s->prepared != NULL;");
     put_line(e, "step->prepared = s->prepared;");
     put_open(e, "if (!step->ready) {");

@@ -110,12 +110,29 @@ static void head(Emit *e, const char *what)
   put_blank(e);
 }
 
+/* Parameters that no function reads: frozen code has their values in another form. */
+static void find_unused(Emit *e, Str functions)
+{
+  e->param_unused = ARENA_ARRAY(e->arena, bool, e->g->params.n + 1);
+  for (int i = 0; i < e->g->params.n; i++) {
+    e->param_unused[i] =
+      !text_mentions(functions, put_text(e, "step->%.*s", STR_ARG(e->param_name[i])));
+  }
+}
+
 /* The parts that every role has: structs, tile functions, phases, bind. */
 static void role_functions(Emit *e)
 {
-  tile_structs(e);
+  Buf *outer = e->out, functions = {.arena = e->arena};
+  e->out = &functions;
   tile_functions(e);
   phases_function(e);
+  e->out = outer;
+  if (e->o->frozen) {
+    find_unused(e, buf_take(&functions));
+  }
+  tile_structs(e);
+  buf_str(e->out, buf_take(&functions));
   bind_function(e);
 }
 
@@ -196,7 +213,7 @@ static void prepare_call(Emit *e, const char *name)
   put_close(e, "}");
 }
 
-static Str predict_file(Emit *e, const char *what, const char *prepare)
+Str emit_predictor(Emit *e, const char *what, const char *prepare)
 {
   head(e, what);
   constants(e);
@@ -208,26 +225,24 @@ static Str predict_file(Emit *e, const char *what, const char *prepare)
   put_line(e, "struct %.*s_step step;", STR_ARG(e->prefix));
   put_line(e, "return %.*s_bind(&step, s, b, threads, NULL);", STR_ARG(e->prefix));
   put_close(e, "}");
-  prepare_call(e, prepare);
+  if (prepare) {
+    prepare_call(e, prepare);
+  }
   return buf_take(e->out);
 }
 
-static Str emit_predict_file(Arena *a, const Graph *g, const EmitOptions *o)
+Emit *emitter_predict(Arena *a, const Graph *g, const EmitOptions *o)
 {
-  return predict_file(
-    emit_new(a, g, o, ROLE_PREDICT, "predict"), "outputs for given inputs.", "prepare");
+  return emit_new(a, g, o, ROLE_PREDICT, "predict");
 }
 
-/* One of the two parts that rank candidates. */
-static Str emit_split_file(
-  Arena *a, Graph *g, const EmitOptions *o, const char *prefix, const char *what, int own_params)
+Emit *emitter_part(Arena *a, Graph *g, const EmitOptions *o, const char *prefix, int own_params)
 {
   g = pass_orders(a, g, o->level == FUSE_OFF);
   g = o->level >= FUSE_TILES && o->rewrite ? pass_pairs(a, g) : g;
   g = o->level >= FUSE_TILES ? pass_late(a, g) : g;
   Plan *p = plan_graph(a, g, o->level, o->tile);
-  Emit *e = emit_of(a, p, o, ROLE_PREDICT, prefix, own_params);
-  return predict_file(e, what, str_format(a, "%s_prepare", prefix).s);
+  return emit_of(a, p, o, ROLE_PREDICT, prefix, own_params);
 }
 
 static Str emit_evaluate_file(Arena *a, const Graph *g, const EmitOptions *o)
@@ -327,23 +342,25 @@ static void add(Arena *a, EmitFiles *out, const Graph *g, const char *ending, St
 
 void emit_model(Arena *a, const Graph *g, const EmitOptions *o, EmitFiles *out)
 {
-  add(a, out, g, "_parts.h", emit_parts(a, g));
-  add(a, out, g, "_predict.c", emit_predict_file(a, g, o));
+  add(a, out, g, "_parts.h", emit_parts(a, g, o));
+  add(a, out, g, "_predict.c",
+    emit_predictor(emitter_predict(a, g, o), "outputs for given inputs.", "prepare"));
   add(a, out, g, "_evaluate.c", emit_evaluate_file(a, g, o));
   if (model_trains(g)) {
     add(a, out, g, "_train.c", emit_train_file(a, g, o));
   }
   RequestSplit split;
   bool splits = pass_split(a, g, o->rewrite, &split);
-  add(a, out, g, "_model.c", emit_descriptor(a, g, splits ? &split : NULL));
+  add(a, out, g, "_model.c", emit_descriptor(a, g, o, splits ? &split : NULL));
   add(a, out, g, "_main.c", emit_main(a, g));
   if (splits) {
     add(a, out, g, "_request.c",
-      emit_split_file(a, split.request, o, "request",
-        "values that all candidates of a request share, from its inputs.", split.own));
+      emit_predictor(emitter_part(a, split.request, o, "request", split.own),
+        "values that all candidates of a request share, from its inputs.", "request_prepare"));
     add(a, out, g, "_candidates.c",
-      emit_split_file(a, split.rank, o, "candidates",
-        "outputs for the candidates of a request, from the values that they share.", split.own));
+      emit_predictor(emitter_part(a, split.rank, o, "candidates", split.own),
+        "outputs for the candidates of a request, from the values that they share.",
+        "candidates_prepare"));
   }
   ApiFiles api = {0};
   emit_api(a, g, o, splits ? &split : NULL, &api);

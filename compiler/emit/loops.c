@@ -146,11 +146,14 @@ static Str pointer_name(Emit *e, const Node *n)
 }
 
 /* Predictions read tables that may be stored in fewer bits, row by row (rank_stored.h). Of one number a row
- * little would be saved, and reading them is a vector's gather. */
+ * little would be saved, and reading them is a vector's gather. Frozen ones are known. */
 bool param_stored(const Emit *e, int param)
 {
   const Param *p = &e->g->params.data[param];
-  return e->role == ROLE_PREDICT && p->table && plan_layout(e->g, p->type, false).width > 1;
+  bool known = e->o->frozen && p->table &&
+               (param >= e->o->frozen->nkinds || e->o->frozen->kind[param] == STORED_REALS);
+  return e->role == ROLE_PREDICT && p->table && !known &&
+         plan_layout(e->g, p->type, false).width > 1;
 }
 
 Str stored_cell(Emit *e, int param, Str id, Str cell)

@@ -276,8 +276,16 @@ static void states(Text *t)
 }
 
 /* In a library there is nothing that evaluates, and what trains is apart. */
-static void workspace(Text *t, Str model)
+static void workspace(Text *t, Str model, bool frozen)
 {
+  if (frozen) {
+    buf_format(&t->out,
+      "static size_t workspace(const rank_state *s, const rank_batch *b, int threads, int "
+      "training)\n"
+      "{\n  (void)training;\n  return %.*s_predict_bytes(s, b, threads);\n}\n\n",
+      STR_ARG(model));
+    return;
+  }
   buf_format(&t->out,
     "/* Bytes of working memory; predict and evaluate share theirs. */\n"
     "static size_t workspace(const rank_state *s, const rank_batch *b, int threads, int training)\n"
@@ -301,7 +309,7 @@ static void line(Text *t, const char *name, long value)
   }
 }
 
-static void model_struct(Text *t, const Graph *evaluated, Str model, bool splits)
+static void model_struct(Text *t, const Graph *evaluated, Str model, bool splits, bool frozen)
 {
   const Graph *g = t->g;
   const Train *r = &g->train;
@@ -344,10 +352,14 @@ static void model_struct(Text *t, const Graph *evaluated, Str model, bool splits
   line(t, "drop_last", r->drop_last);
   line(t, "no_loss", g->loss == NULL);
   buf_format(b, splits ? "  .split = &split,\n" : "");
+  buf_format(b, "  .workspace = workspace,\n  .predict = %.*s_predict_batch,\n", STR_ARG(model));
+  if (frozen) {
+    buf_format(b, "};\n");
+    return;
+  }
   buf_format(b,
-    "  .workspace = workspace,\n  .predict = %.*s_predict_batch,\n  .prepare = %.*s_prepare,\n"
-    "#ifndef RANK_LIBRARY\n  .evaluate = %.*s_evaluate_batch,\n",
-    STR_ARG(model), STR_ARG(model), STR_ARG(model));
+    "  .prepare = %.*s_prepare,\n#ifndef RANK_LIBRARY\n  .evaluate = %.*s_evaluate_batch,\n",
+    STR_ARG(model), STR_ARG(model));
   if (model_trains(g)) {
     buf_format(b, "  .train = %.*s_train_batch,\n  .train_serial = %.*s_train_serial,\n",
       STR_ARG(model), STR_ARG(model));
@@ -356,7 +368,7 @@ static void model_struct(Text *t, const Graph *evaluated, Str model, bool splits
   buf_format(b, "};\n");
 }
 
-Str emit_descriptor(Arena *a, const Graph *g, const RequestSplit *split)
+Str emit_descriptor(Arena *a, const Graph *g, const EmitOptions *o, const RequestSplit *split)
 {
   Text t = {a, {.arena = a}, g};
   Graph *evaluated = pass_prune(a, g, PRUNE_EVALUATE);
@@ -372,10 +384,10 @@ Str emit_descriptor(Arena *a, const Graph *g, const RequestSplit *split)
   outputs(&t, evaluated, visible);
   metrics(&t, evaluated);
   states(&t);
-  workspace(&t, model);
+  workspace(&t, model, o->frozen != NULL);
   if (split) {
-    buf_str(&t.out, emit_split(a, g, split));
+    buf_str(&t.out, emit_split(a, g, o, split));
   }
-  model_struct(&t, evaluated, model, split != NULL);
+  model_struct(&t, evaluated, model, split != NULL, o->frozen != NULL);
   return buf_take(&t.out);
 }

@@ -15,7 +15,7 @@ static bool has_request(const Graph *g)
   return false;
 }
 
-Str emit_parts(Arena *a, const Graph *g)
+Str emit_parts(Arena *a, const Graph *g, const EmitOptions *o)
 {
   Buf b = {.arena = a};
   Str m = name_c(a, g->model);
@@ -28,21 +28,28 @@ Str emit_parts(Arena *a, const Graph *g)
     "rank_status %.*s_predict_batch(const rank_state *s, const rank_batch *b, rank_real *const "
     "*out,\n"
     "  void *work, int threads);\n"
-    "size_t %.*s_predict_bytes(const rank_state *s, const rank_batch *b, int threads);\n"
-    "size_t %.*s_prepare(const rank_state *s, void *prepared);\n"
-    "rank_status %.*s_evaluate_batch(const rank_state *s, const rank_batch *b, rank_real *const "
-    "*out,\n"
-    "  double *loss, void *work, int threads);\n"
-    "size_t %.*s_evaluate_bytes(const rank_state *s, const rank_batch *b, int threads);\n",
-    STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m));
+    "size_t %.*s_predict_bytes(const rank_state *s, const rank_batch *b, int threads);\n",
+    STR_ARG(m), STR_ARG(m));
+  if (!o->frozen) {
+    buf_format(&b,
+      "size_t %.*s_prepare(const rank_state *s, void *prepared);\n"
+      "rank_status %.*s_evaluate_batch(const rank_state *s, const rank_batch *b, rank_real *const "
+      "*out,\n"
+      "  double *loss, void *work, int threads);\n"
+      "size_t %.*s_evaluate_bytes(const rank_state *s, const rank_batch *b, int threads);\n",
+      STR_ARG(m), STR_ARG(m), STR_ARG(m));
+  }
   for (int i = 0; i < 2 && has_request(g); i++) {
     const char *part = i == 0 ? "request" : "candidates";
     buf_format(&b,
       "rank_status %.*s_%s_batch(const rank_state *s, const rank_batch *b, rank_real *const *out,\n"
       "  void *work, int threads);\n"
-      "size_t %.*s_%s_bytes(const rank_state *s, const rank_batch *b, int threads);\n"
-      "size_t %.*s_%s_prepare(const rank_state *s, void *prepared);\n",
-      STR_ARG(m), part, STR_ARG(m), part, STR_ARG(m), part);
+      "size_t %.*s_%s_bytes(const rank_state *s, const rank_batch *b, int threads);\n",
+      STR_ARG(m), part, STR_ARG(m), part);
+    if (!o->frozen) {
+      buf_format(
+        &b, "size_t %.*s_%s_prepare(const rank_state *s, void *prepared);\n", STR_ARG(m), part);
+    }
   }
   if (model_trains(g)) {
     const char *step = "(rank_state *s, const rank_batch *b, const rank_step *o, double *loss,\n"
@@ -84,7 +91,7 @@ static void flags(Buf *out, const char *name, int n, const bool *set)
 }
 
 /* Whose inputs and lists are the request's, the two parts, and how large the values between them are. */
-Str emit_split(Arena *a, const Graph *g, const RequestSplit *split)
+Str emit_split(Arena *a, const Graph *g, const EmitOptions *o, const RequestSplit *split)
 {
   Buf b = {.arena = a};
   Str m = name_c(a, g->model);
@@ -108,9 +115,17 @@ Str emit_split(Arena *a, const Graph *g, const RequestSplit *split)
   buf_format(&b,
     "\n/* One request, many candidates: what both parts have between them. */\n"
     "static const rank_split split = {\n  .nvalues = %d,\n  .values = shared,\n"
-    "  .inputs = of_request,\n  .dims = lists_of_request,\n"
-    "  .request = {%.*s_request_batch, %.*s_request_bytes, %.*s_request_prepare},\n"
-    "  .rank = {%.*s_candidates_batch, %.*s_candidates_bytes, %.*s_candidates_prepare},\n};\n\n",
-    n, STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m));
+    "  .inputs = of_request,\n  .dims = lists_of_request,\n",
+    n);
+  for (int i = 0; i < 2; i++) {
+    const char *part = i == 0 ? "request" : "candidates", *name = i == 0 ? "request" : "rank";
+    buf_format(&b, "  .%s = {.run = %.*s_%s_batch, .bytes = %.*s_%s_bytes", name, STR_ARG(m), part,
+      STR_ARG(m), part);
+    if (!o->frozen) {
+      buf_format(&b, ", .prepare = %.*s_%s_prepare", STR_ARG(m), part);
+    }
+    buf_format(&b, "},\n");
+  }
+  buf_format(&b, "};\n\n");
   return buf_take(&b);
 }

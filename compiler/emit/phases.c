@@ -145,7 +145,7 @@ void phases_function(Emit *e)
   if (any_in(e, PLACE_TILE)) {
     put_line(e, "struct %.*s_tile *tile = step->tiles + rank_thread();", STR_ARG(e->prefix));
   }
-  if (totals_any(e, true)) {
+  if (totals_any(e, true) && !e->o->frozen) {
     put_open(e, "if (!step->ready) {");
     put_line(e, "%.*s_prepare(step);", STR_ARG(e->prefix));
     put_close(e, "}");

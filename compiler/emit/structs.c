@@ -108,6 +108,9 @@ static void step_struct(Emit *e)
     }
   }
   for (int i = 0; i < g->params.n; i++) {
+    if (e->param_unused && e->param_unused[i]) {
+      continue;
+    }
     put_line(
       e, "%s%.*s;", param_stored(e, i) ? "rank_stored " : "rank_real *", STR_ARG(e->param_name[i]));
   }
@@ -126,8 +129,9 @@ static void step_struct(Emit *e)
     }
   }
   if (totals_any(e, true)) {
-    put_line(e, "struct %.*s_prepared *prepared;", STR_ARG(e->prefix));
-    put_line(e, "int ready; /* prepared was filled before */");
+    put_line(
+      e, "%sstruct %.*s_prepared *prepared;", e->o->frozen ? "const " : "", STR_ARG(e->prefix));
+    put_line(e, e->o->frozen ? "" : "int ready; /* prepared was filled before */");
   }
   if (totals_any(e, false)) {
     put_line(e, "struct %.*s_totals *totals;", STR_ARG(e->prefix));

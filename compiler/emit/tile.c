@@ -74,7 +74,7 @@ static void declare(Emit *e, const Node *n, int phase)
 }
 
 /* Is `word` in the text as a name of its own, not as a member or in a comment? */
-static bool mentions(Str text, Str word)
+bool text_mentions(Str text, Str word)
 {
   for (int i = 0; i + word.n <= text.n; i++) {
     const char *at = text.s + i;
@@ -101,7 +101,7 @@ void mention_unused(Emit *e, const char *head, Str body)
       from--;
     }
     Str name = {from, (int)(end - from)};
-    if (!mentions(body, name)) {
+    if (!text_mentions(body, name)) {
       put_line(e, "(void)%.*s;", STR_ARG(name));
     }
     while (from > head && *from != ',' && *from != '(') {
@@ -114,7 +114,7 @@ void mention_unused(Emit *e, const char *head, Str body)
 static void declare_offsets(Emit *e, int axis, Str body)
 {
   Str name = e->axis_name[axis];
-  bool needed = !e->p->padded || mentions(body, put_text(e, "%.*s_off", STR_ARG(name)));
+  bool needed = !e->p->padded || text_mentions(body, put_text(e, "%.*s_off", STR_ARG(name)));
   for (int j = 0; j < e->g->nodes.n && !needed; j++) {
     int ragged = e->p->value[j].layout.ragged;
     needed = e->used[j] && e->g->nodes.data[j]->op == OP_INPUT && ragged >= 0 &&
@@ -204,7 +204,7 @@ void sample_loop(Emit *e, const Block *b, int count, const int *stmts)
     if (!is_list_axis(e->g, i)) {
       continue;
     }
-    if (mentions(text, put_text(e, "%.*s_row", STR_ARG(name)))) {
+    if (text_mentions(text, put_text(e, "%.*s_row", STR_ARG(name)))) {
       e->axis_used[i] = true;
       if (!e->p->padded) {
         put_line(e, "const long %.*s_row = %.*s_off[s] - %.*s_off[0];", STR_ARG(name),
@@ -213,7 +213,7 @@ void sample_loop(Emit *e, const Block *b, int count, const int *stmts)
         put_line(e, "const long %.*s_row = (long)s * %ld;", STR_ARG(name), axis_extent(e->g, i));
       }
     }
-    if (mentions(text, put_text(e, "%.*s_len", STR_ARG(name)))) {
+    if (text_mentions(text, put_text(e, "%.*s_len", STR_ARG(name)))) {
       e->axis_used[i] = true;
       put_line(e, "const int %.*s_len = %.*s_off[s + 1] - %.*s_off[s];", STR_ARG(name),
         STR_ARG(name), STR_ARG(name));

@@ -103,7 +103,7 @@ static void function(Emit *e, int phase, bool prepared)
 
 void totals_function(Emit *e, int phase)
 {
-  if (phase == 0 && totals_any(e, true)) {
+  if (phase == 0 && totals_any(e, true) && !e->o->frozen) {
     function(e, phase, true);
   }
   function(e, phase, false);

@@ -26,8 +26,9 @@ typedef struct Emit {
   const Graph *g;
   const Plan *p;
   Role role;
-  Str prefix;     /* of static functions: "train" */
-  int own_params; /* later ones are values of a request: not the same in every call */
+  Str prefix;         /* of static functions: "train" */
+  bool *param_unused; /* by parameter: no function reads it; NULL: all are at hand */
+  int own_params;     /* later ones are values of a request: not the same in every call */
   Buf *out;
   int indent;
   bool *used;                           /* by node: read or written in the function being printed */
@@ -74,6 +75,12 @@ Str number_c(const Emit *e, double x); /* as a literal of type rank_real */
 Str comment_text(Arena *a, Str text);
 void comment_source(Emit *e, Loc loc);        /* the model line, unless it was quoted last */
 Str source_line(Emit *e, Loc loc, Str *file); /* its text and the file's name, without folders */
+
+/* emit.c: emitters of what predicts: all of it, or one of the parts that rank candidates, which have own_params
+ * of the model's. prepare: the function that fills what follows from the weights, or NULL. */
+Emit *emitter_predict(Arena *a, const Graph *g, const EmitOptions *o);
+Emit *emitter_part(Arena *a, Graph *g, const EmitOptions *o, const char *prefix, int own_params);
+Str emit_predictor(Emit *e, const char *what, const char *prepare);
 
 /* names.c */
 void names_make(Emit *e, Plan *p); /* Value.name, Pack.name, axis_name and param_name */
@@ -176,6 +183,7 @@ void tile_structs(Emit *e);
 
 /* tile.c */
 /* A function's head promises more than every body needs: `(void)x` for what is left. */
+bool text_mentions(Str text, Str word); /* as a name of its own, comments left out */
 void mention_unused(Emit *e, const char *head, Str body);
 void tile_functions(Emit *e);
 /* Some statements of a block, sample by sample. */
@@ -208,17 +216,18 @@ void tables_update(Emit *e);
 bool model_trains(const Graph *g);
 void outputs_with_metrics(Graph *g);
 /* split: NULL when no input is per request */
-Str emit_descriptor(Arena *a, const Graph *g, const RequestSplit *split);
+Str emit_descriptor(Arena *a, const Graph *g, const EmitOptions *o, const RequestSplit *split);
 uint64_t model_layout(const Graph *g); /* what a weights file must agree on */
 
 /* parts.c */
-Str emit_parts(Arena *a, const Graph *g);
+Str emit_parts(Arena *a, const Graph *g, const EmitOptions *o);
 Str emit_main(Arena *a, const Graph *g);
-Str emit_split(Arena *a, const Graph *g, const RequestSplit *split);
+Str emit_split(Arena *a, const Graph *g, const EmitOptions *o, const RequestSplit *split);
 
 /* api.c: the C interface: NAME.h, and what is behind it */
 typedef struct ApiFiles {
   Str header, library, training; /* training: {0} when the model does not train */
+  Str frozen;                    /* to be given: what the library says of its weights */
 } ApiFiles;
 /* split: NULL when no input is per request */
 void emit_api(

@@ -325,6 +325,9 @@ static double value_at(Interp *ip, const Node *n, long *at)
     const double *row = row_at(ip, n, n->in[0]);
     return row ? *row : (double)NAN;
   }
+  if (n->op == OP_ORDER) {
+    return read_at(ip, n->in[0], ip->at);
+  }
   return moved(ip, n, at);
 }
 

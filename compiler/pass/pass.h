@@ -41,6 +41,19 @@ typedef enum PruneFor {
 } PruneFor;
 Graph *pass_prune(Arena *a, const Graph *g, PruneFor what);
 
+/* Parameters that will not change any more. */
+typedef struct Constants {
+  const double *const
+    *value; /* by parameter: [rows][width], a dense one has 1 row; NULL: not known */
+  const long *rows;
+} Constants;
+
+/* Appends a parameter with its value to `g`; its index. */
+int constants_add(Constants *c, Graph *g, Param param, double *value);
+
+/* What predicts, with what follows from parameters alone as parameters of their own, behind the model's. */
+Graph *pass_freeze(Arena *a, const Graph *g, Constants *c);
+
 /* What predicts for a request and its candidates, when inputs are `per request`: `request` gives, from one
  * sample, the values that candidates read, as outputs in the order of the parameters that `rank` has for
  * them, from index `own` on. rewrite: with what saves arithmetic now. false: no input is per request. */
