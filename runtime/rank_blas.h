@@ -31,4 +31,20 @@ static inline void rank_blas(long m, long n, long k, const rank_real *a, long a_
 #endif
 }
 
+/* C[m][n] = sum over k of A[m][k] B[n][k]; rows of C one behind the other */
+static inline void rank_blas_turned(
+  long m, long n, long k, const rank_real *a, long lda, const rank_real *b, long ldb, rank_real *c)
+{
+  if (m == 0 || n == 0) {
+    return;
+  }
+#ifdef RANK_F64
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)k, 1, a, (int)lda, b,
+    (int)ldb, 0, c, (int)n);
+#else
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)k, 1, a, (int)lda, b,
+    (int)ldb, 0, c, (int)n);
+#endif
+}
+
 #endif

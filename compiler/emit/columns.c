@@ -95,8 +95,38 @@ static void pairs_times_columns(Emit *e, const Stmt *s)
     row_width(e, c->b), STR_ARG(out), STR_ARG(out));
 }
 
+/* Op by op: the samples of this thread against all others. */
+static void all_by_blas(Emit *e, const Stmt *s)
+{
+  const Contract *c = &s->contract;
+  Env env = env_of_block(e, c->cols_n ? c->n : c->k[0]);
+  env.index[c->cols_n ? c->n : c->k[0]] = S("0");
+  e->written[s->node->id] = true;
+  Str a = pointer_to(e, &env, c->a, (Str){0}), b = pointer_to(e, &env, c->b, (Str){0});
+  Str out = pointer_to(e, &env, s->node, (Str){0});
+  if (c->cols_n) {
+    long k = 1;
+    for (int i = 0; i < c->nk; i++) {
+      k *= axis_extent(e->g, c->k[i]);
+    }
+    put_line(e, "/* [samples, %ld] x [%ld, all samples]; %ld flops for each pair */", k, k, 2 * k);
+    put_line(e, "rank_blas_turned(n, step->n, %ld, %.*s, %ld, %.*s, %ld, %.*s);", k, STR_ARG(a),
+      row_width(e, c->a), STR_ARG(b), row_width(e, c->b), STR_ARG(out));
+  } else {
+    long n = axis_extent(e->g, c->n);
+    put_line(
+      e, "/* [samples, all samples] x [all samples, %ld]; %ld flops for each pair */", n, 2 * n);
+    put_line(e, "rank_blas(n, %ld, step->n, %.*s, step->n, 1, %.*s, %ld, %.*s, %ld, 0);", n,
+      STR_ARG(a), STR_ARG(b), row_width(e, c->b), STR_ARG(out), row_width(e, s->node));
+  }
+}
+
 void columns_contract(Emit *e, const Stmt *s)
 {
+  if (e->p->columns == 0) {
+    all_by_blas(e, s);
+    return;
+  }
   (s->contract.cols_n ? rows_times_columns : pairs_times_columns)(e, s);
 }
 

@@ -33,6 +33,9 @@ static void share_products(Plan *p, const Stmt *s)
 
 void plan_turned(Arena *a, Plan *p)
 {
+  if (p->columns == 0) {
+    return;
+  }
   for (int i = 0; i < p->stmts.n; i++) {
     Stmt *s = &p->stmts.data[i];
     Contract *c = &s->contract;

@@ -6,8 +6,8 @@
  * both operands (k), in the other operand only (m), or in both and not summed (a loop around the
  * kernel). Two forms run over all rows of a tile at once ("flat"): weights against rows, and rows
  * against rows summed over the batch, which is how weights get their gradients. Two more run in a sweep,
- * the tile's samples against a block of others: each with each, and sums over these of what was made of
- * that. */
+ * the tile's samples against a block of others (op by op: all others): each with each, and sums over these
+ * of what was made of that. */
 
 #include "plan.h"
 
@@ -249,7 +249,14 @@ static bool within_sample(Try *t)
          one_stride(p, t->sum, c->nm, c->m);
 }
 
-/* ---- in a sweep: b is a view of other samples ---- */
+/* ---- b is a view of other samples: in a sweep, or op by op all of them at once ---- */
+
+/* Op by op, OpenBLAS reads both where they are: the summed axes have to lie in memory as a row. */
+static bool reads_columns(const Plan *p, const Node *n, int count, const short *axes)
+{
+  return p->columns > 0 ||
+         (p->padded && one_stride(p, n, count, axes) && stride_of(p, n, axes[count - 1]) == 1);
+}
 
 static bool is_real(const Node *n)
 {
@@ -268,7 +275,7 @@ static bool rows_times_columns(Try *t)
 {
   const Plan *p = t->p;
   Contract *c = t->c;
-  if (p->columns == 0 || p->value[t->a->id].scope != SCOPE_SAMPLE || has_across(p, t->a) ||
+  if (p->value[t->a->id].scope != SCOPE_SAMPLE || has_across(p, t->a) ||
       p->value[t->b->id].scope != SCOPE_ACROSS || beside_batch(p, t->sum->type, AXIS_BATCH) < 0 ||
       t->a->type.n != t->sum->naxes + 1 || t->b->type.n != t->sum->naxes + 1) {
     return false;
@@ -285,7 +292,8 @@ static bool rows_times_columns(Try *t)
   c->n = beside_batch(p, t->sum->type, AXIS_BATCH);
   c->nn = 1;
   c->cols_n = true;
-  return type_has(t->a->type, AXIS_B) && c->nk > 0 && one_stride(p, t->a, c->nk, c->k);
+  return type_has(t->a->type, AXIS_B) && c->nk > 0 && one_stride(p, t->a, c->nk, c->k) &&
+         reads_columns(p, t->a, c->nk, c->k) && reads_columns(p, t->b, c->nk, c->k);
 }
 
 /* Every sample's sum of the others' vectors, weighed by what was made of both. */
@@ -295,8 +303,9 @@ static bool pairs_times_columns(Try *t)
   Contract *c = t->c;
   int columns = beside_batch(p, t->a->type, AXIS_BATCH);
   int vector = beside_batch(p, t->sum->type, AXIS_PLAIN);
-  if (p->columns == 0 || t->sum->naxes != 1 || columns != t->sum->axes[0] || vector < 0 ||
-      p->value[t->b->id].scope != SCOPE_ACROSS || t->b->type.n != 2 ||
+  bool whole = p->padded && plan_source(t->a) == t->a; /* not transposed */
+  if ((p->columns == 0 && !whole) || t->sum->naxes != 1 || columns != t->sum->axes[0] ||
+      vector < 0 || p->value[t->b->id].scope != SCOPE_ACROSS || t->b->type.n != 2 ||
       !type_has(t->b->type, vector)) {
     return false;
   }
