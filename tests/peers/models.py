@@ -392,9 +392,12 @@ class Esmm(Funnel):
         super().__init__(**sizes)
         self.click_logit, self.cc_logit = (Mlp(self.inputs, *hidden, 1) for _ in range(2))
 
-    def forward(self, batch):
+    def logits(self, batch):
         x = self.shared(batch)
-        click, both = self.click_logit(x), self.cc_logit(x)
+        return self.click_logit(x), self.cc_logit(x)
+
+    def forward(self, batch):
+        click, both = self.logits(batch)
         ctr, ctcvr = torch.sigmoid(click), torch.sigmoid(both)
         return ({"ctr": ctr, "ctcvr": ctcvr, "cvr": ctcvr / ctr.clamp(min=1e-6)},
                 bce(click, batch["click"]) + bce(both, batch["conversion"]))
