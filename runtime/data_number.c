@@ -71,14 +71,53 @@ static int read_wide(uint64_t mantissa, int exponent, double *x)
 }
 #endif
 
+/* Up to eight characters of [s, end), the first in the lowest byte. */
+static uint64_t read_eight(const char *s, const char *end)
+{
+  const size_t n = (size_t)(end - s);
+  uint64_t x = 0;
+  if (n >= 8) {
+    memcpy(&x, s, 8);
+  } else if (n >= 4) { /* two halves, which may overlap */
+    uint32_t low, high;
+    memcpy(&low, s, 4);
+    memcpy(&high, end - 4, 4);
+    x = low | (uint64_t)high << 8 * (n - 4);
+  } else {
+    for (size_t i = 0; i < n; i++)
+      x |= (uint64_t)(unsigned char)s[i] << 8 * i;
+  }
+  return x;
+}
+
+/* Digits are appended to *mantissa, eight at a time: pairs are made numbers of 0 to 99, pairs of these of 0
+ * to 9999, and the two of them one. Returns where the digits end. */
+static const char *read_digits(const char *s, const char *end, uint64_t *mantissa)
+{
+  static const uint64_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+  int n = 8;
+  while (n == 8) {
+    uint64_t x = read_eight(s, end);
+    const uint64_t high = 0xf0f0f0f0f0f0f0f0, threes = 0x3030303030303030;
+    const uint64_t other = ((x & high) ^ threes) | (((x + 0x0606060606060606) & high) ^ threes);
+    n = other != 0 ? __builtin_ctzll(other) / 8 : 8;
+    x = n > 0 ? x << 8 * (8 - n) : 0; /* zeros in front */
+    x = (x & 0x0f0f0f0f0f0f0f0f) * (10 << 8 | 1) >> 8;
+    x = (x & 0x00ff00ff00ff00ff) * (100 << 16 | 1) >> 16;
+    x = (x & 0x0000ffff0000ffff) * (10000ULL << 32 | 1) >> 32;
+    *mantissa = *mantissa * tens[n] + x;
+    s += n;
+  }
+  return s;
+}
+
 /* 1 when the number was simple enough to be exact, else 0: ask strtod. */
 static int read_simple(const char *s, const char *end, double *x)
 {
   static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
   int negative = *s == '-', exponent = 0;
-  if (*s == '-' || *s == '+')
-    s++;
+  s += negative | (*s == '+');
   uint64_t mantissa = 0;
   const char *first = s;
   for (; s < end && digit(*s) < 10; s++)
@@ -86,8 +125,7 @@ static int read_simple(const char *s, const char *end, double *x)
   ptrdiff_t digits = s - first;
   if (s < end && *s == '.') {
     const char *point = ++s;
-    for (; s < end && digit(*s) < 10; s++)
-      mantissa = mantissa * 10 + digit(*s);
+    s = read_digits(s, end, &mantissa);
     digits += s - point;
     exponent = (int)(point - s);
   }

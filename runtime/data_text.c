@@ -15,7 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEXT_BLOCK = 1 << 20, TEXT_LONGEST = 1 << 29 };
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { TEXT_BLOCK = 1 << 20, TEXT_LONGEST = 1 << 29, BEHIND = 16 };
 
 static void begin(text_reader *r, const char *name, char separator)
 {
@@ -23,7 +27,12 @@ static void begin(text_reader *r, const char *name, char separator)
   r->name = name;
   r->separator = separator;
   r->next_line = 1;
-  r->stops[(unsigned char)separator] = r->stops['\n'] = r->stops[0] = 1;
+}
+
+/* Newlines behind what there is, which end every search. */
+static void end_buffer(text_reader *r)
+{
+  memset(r->buffer + r->end, '\n', BEHIND);
 }
 
 int text_start(text_reader *r, const text_file *f, char separator, rank_error *e)
@@ -36,7 +45,7 @@ int text_start(text_reader *r, const text_file *f, char separator, rank_error *e
   lseek(fd, 0, SEEK_SET); /* a pipe stays where it is */
   r->gz = gzdopen(fd, "rb");
   r->room = TEXT_BLOCK;
-  r->buffer = malloc(r->room);
+  r->buffer = malloc(r->room + BEHIND);
   if (!r->gz)
     close(fd);
   if (!r->gz || !r->buffer) {
@@ -44,7 +53,7 @@ int text_start(text_reader *r, const text_file *f, char separator, rank_error *e
     return rank_fail(e, "%s: out of memory", f->name);
   }
   gzbuffer(r->gz, 1 << 17);
-  r->buffer[0] = '\n';
+  end_buffer(r);
   return 0;
 }
 
@@ -53,10 +62,10 @@ int text_start_live(text_reader *r, const char *name, int fd, char separator, ra
   begin(r, name, separator);
   r->fd = fd;
   r->room = TEXT_BLOCK;
-  r->buffer = malloc(r->room);
+  r->buffer = malloc(r->room + BEHIND);
   if (!r->buffer)
     return rank_fail(e, "%s: out of memory", name);
-  r->buffer[0] = '\n';
+  end_buffer(r);
   return 0;
 }
 
@@ -96,7 +105,7 @@ static int make_space(text_reader *r, rank_error *e)
   r->end -= r->start;
   r->start = 0;
   if (r->end > r->room / 2) {
-    char *more = r->room < TEXT_LONGEST ? realloc(r->buffer, r->room * 2) : NULL;
+    char *more = r->room < TEXT_LONGEST ? realloc(r->buffer, r->room * 2 + BEHIND) : NULL;
     if (!more)
       return rank_fail(e, "%s:%ld: a record of more than %zu bytes (is a quote not closed?)",
         r->name, r->next_line, r->end);
@@ -126,7 +135,7 @@ static int fill(text_reader *r, rank_error *e)
     if (r->end > r->start && r->buffer[r->end - 1] != '\n')
       r->buffer[r->end++] = '\n';
   }
-  r->buffer[r->end] = '\n';
+  end_buffer(r);
   return 0;
 }
 
@@ -146,7 +155,7 @@ long text_more(text_reader *r, rank_error *e)
       e, "%s: is gzipped, and is read as it grows: zcat it into standard input", r->name);
   if (!r->begun && r->end >= 3)
     skip_mark(r);
-  r->buffer[r->end] = '\n';
+  end_buffer(r);
   return (long)got;
 }
 
@@ -157,7 +166,7 @@ void text_seek(text_reader *r, uint64_t at, long line)
   r->start = r->end = 0;
   r->begun = 1;
   r->next_line = line;
-  r->buffer[0] = '\n';
+  end_buffer(r);
 }
 
 uint64_t text_place(const text_reader *r)
@@ -230,11 +239,31 @@ static void undouble(text_span *f)
   f->doubled = 0;
 }
 
+/* The separator, newline or byte 0 that comes first; BEHIND bytes at a time. */
+static char *find_stop(const text_reader *r, char *p)
+{
+#ifdef __SSE2__
+  const __m128i separator = _mm_set1_epi8(r->separator), newline = _mm_set1_epi8('\n');
+  for (;; p += BEHIND) {
+    const __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i stop =
+      _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, separator), _mm_cmpeq_epi8(x, newline)),
+        _mm_cmpeq_epi8(x, _mm_setzero_si128()));
+    const unsigned found = (unsigned)_mm_movemask_epi8(stop);
+    if (found != 0)
+      return p + __builtin_ctz(found);
+  }
+#else
+  while (*p != r->separator && *p != '\n' && *p)
+    p++;
+  return p;
+#endif
+}
+
 /* 1: a record; 0: the buffer ends before it does; -1: error. */
 static int split(text_reader *r, rank_error *e)
 {
   char *p = r->buffer + r->start, *end = r->buffer + r->end;
-  const unsigned char *stops = r->stops;
   long lines = 1;
   int doubled = 0;
   r->nfields = 0;
@@ -247,8 +276,7 @@ static int split(text_reader *r, rank_error *e)
       doubled |= f.doubled;
     } else {
       f.at = p;
-      while (!stops[(unsigned char)*p])
-        p++;
+      p = find_stop(r, p);
       f.length = (unsigned)(p - f.at);
     }
     if (p == end)

@@ -39,12 +39,11 @@ typedef struct text_reader {
   int fd;        /* of a live reader, which others' it is */
   uint64_t size; /* of the file, 0: not known */
   uint64_t base; /* live: where in the file buffer[0] is */
-  char *buffer;  /* [start, end) is not consumed; [end] is a newline, always */
+  char *buffer;  /* [start, end) is not consumed; newlines follow, always */
   size_t start, end, room;
   int begun, ended;
   long line, next_line; /* of the record, and of the one after; from 1 */
   long fills;           /* grows whenever the file is read */
-  unsigned char stops[256];
   char separator;
   text_span *fields; /* of the record; in libsvm the indices */
   text_span *values; /* libsvm: one for each index */

@@ -43,6 +43,7 @@ typedef struct rank_lookups {
 typedef struct rank_chains {
   const rank_lookup *first;
   long count;
+  int once; /* no id has a second lookup */
 } rank_chains;
 
 /* Working memory, carved piece by piece: with a NULL base only the size is found. */
@@ -165,12 +166,13 @@ static inline rank_chains rank_lookups_chain(const rank_lookups *r, int bucket, 
   rank_lookup *cell = r->cell + (long)part * r->cells, *first = r->first + from;
   uint32_t cells = 16, count = 0;
   if (n <= RANK_BUCKET && rank_lookups_rise(r->dealt + from, n)) {
-    for (long k = 0; k < n; k++) {
-      first[k] = r->dealt[from + k];
+    memcpy(first, r->dealt + from, sizeof *first * (size_t)n);
+    if (r->buckets == 1)
+      memset(r->next, -1, sizeof *r->next * (size_t)n);
+    for (long k = 0; k < n && r->buckets > 1; k++)
       r->next[first[k].at] = -1;
-    }
     r->chains[bucket] = (int32_t)n;
-    return (rank_chains){first, n};
+    return (rank_chains){first, n, 1};
   }
   while (cells < 2 * n)
     cells *= 2;
@@ -188,7 +190,7 @@ static inline rank_chains rank_lookups_chain(const rank_lookups *r, int bucket, 
     r->next[x.at] = -1;
   }
   r->chains[bucket] = (int32_t)count;
-  return (rank_chains){first, count};
+  return (rank_chains){first, count, count == n};
 }
 
 /* Where all rows are updated: the first lookup of each, or -1. rank_lookups_clear comes first. */
@@ -212,7 +214,8 @@ static inline void rank_lookups_point(const rank_lookups *r, rank_chains c)
 /* A bucket as it was chained. */
 static inline rank_chains rank_lookups_chained(const rank_lookups *r, int bucket)
 {
-  return (rank_chains){r->first + r->start[bucket], r->chains[bucket]};
+  const long n = r->start[bucket + 1] - r->start[bucket];
+  return (rank_chains){r->first + r->start[bucket], r->chains[bucket], r->chains[bucket] == n};
 }
 
 /* g = the sum of a chain's gradient rows. */
@@ -227,6 +230,21 @@ RANK_INLINE void rank_lookups_sum(
     for (long j = 0; j < width; j++)
       g[j] += d[j];
   }
+}
+
+/* The same of n chains of a table whose rows are numbers. */
+RANK_INLINE void rank_lookups_numbers(
+  const rank_lookups *r, int once, const rank_lookup *first, int n, rank_real *restrict g)
+{
+  if (n > 0 && once && first[n - 1].at - first[0].at == n - 1) { /* one after another */
+    memcpy(g, r->d + first[0].at, sizeof *g * (size_t)n);
+    return;
+  }
+  for (int k = 0; k < n; k++)
+    g[k] = r->d[first[k].at];
+  for (int k = 0; k < n && !once; k++)
+    for (int32_t i = r->next[first[k].at]; i >= 0; i = r->next[i])
+      g[k] += r->d[i];
 }
 
 /* norm[first of each chain] = the squared norm of its sum, 0 elsewhere in these chains. */

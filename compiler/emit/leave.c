@@ -48,8 +48,10 @@ static Str lookup_index(Emit *e, const Env *env, const Node *ids)
   if (l.ragged >= 0) {
     int root = axis_root(e->g, l.ragged);
     e->axis_used[root] = true;
-    row =
-      put_text(e, "%.*s_off[s] + %.*s", STR_ARG(e->axis_name[root]), STR_ARG(env->index[l.ragged]));
+    Buf at = {.arena = e->arena};
+    buf_format(&at, "%.*s_off[s]", STR_ARG(e->axis_name[root]));
+    put_term(e, &at, env->index[l.ragged], 1);
+    row = buf_take(&at);
   }
   put_term(e, &b, row, l.width);
   for (int i = 0; i < ids->type.n; i++) {
@@ -59,6 +61,41 @@ static Str lookup_index(Emit *e, const Env *env, const Node *ids)
     }
   }
   return buf_take(&b);
+}
+
+/* The same for rows of one number: the innermost loop writes places side by side, and is a vector's. */
+static void scatter_numbers(Emit *e, const Stmt *s, bool leads)
+{
+  Env env = env_new(e);
+  const Node *ids = s->node->in[2 * s->index], *d = s->node->in[2 * s->index + 1];
+  Str name = e->param_name[s->node->leaf];
+  short axes[MAX_AXES];
+  int count = loop_axes(&env, ids->type, axes), axis = axes[count - 1];
+  put_open(e, "{");
+  for (int i = 0; i < count - 1; i++) {
+    loop_open(e, &env, axes[i], false);
+  }
+  env.index[axis] = S("0");
+  put_line(e, "const long from = step->%.*s_at[%d] + %.*s;", STR_ARG(name), s->index,
+    STR_ARG(lookup_index(e, &env, ids)));
+  env.index[axis] = (Str){0};
+  put_line(e, "rank_real *grads = step->%.*s_rows.d + from;", STR_ARG(name));
+  if (leads) {
+    put_line(e, "int32_t *ids = step->%.*s_rows.ids + from;", STR_ARG(name));
+  }
+  loop_open(e, &env, axis, true);
+  Layout l = plan_layout(e->g, ids->type, false);
+  long step = l.ragged == axis ? l.width : 0;
+  for (int i = 0; i < ids->type.n; i++) {
+    step = ids->type.axis[i] == axis && axis != l.ragged ? l.stride[i] : step;
+  }
+  Str at = times_text(e, env.index[axis], step);
+  if (leads) {
+    put_line(e, "ids[%.*s] = %.*s;", STR_ARG(at), STR_ARG(id_expr(e, &env, ids)));
+  }
+  put_line(e, "grads[%.*s] = %.*s;", STR_ARG(at), STR_ARG(expr(e, &env, d)));
+  loops_close(e, count);
+  put_close(e, "}");
 }
 
 /* Ids and gradient rows of one lookup, in the order of the batch. */
@@ -73,6 +110,10 @@ void scatter_print(Emit *e, const Stmt *s)
   int count = loop_axes(&env, ids->type, axes);
   bool leads = lookups_leader(e, s->node->leaf) == s->node->leaf;
   if (s->late && !leads) {
+    return;
+  }
+  if (row.width == 1 && count > 0 && !s->late && !e->o->check && !has_random(e, d)) {
+    scatter_numbers(e, s, leads);
     return;
   }
   for (int i = 0; i < count; i++) {

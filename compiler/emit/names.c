@@ -19,11 +19,12 @@ static const char *const reserved[] = {"auto", "break", "case", "char", "const",
   "s", "s0", "n", "c0", "c1", "column", "row", "col", "sum", "state", "batch", "loss", "out",
   "work", "main", "exp", "log", "y0", "y1", "yn", "j0", "j1", "jn", "gamma", "index", "signal",
   "linux", "unix", "to", "at", "grad", "b", "slots", "threads", "totals", "prepared", "ready",
-  "tiles", "hyper", "random", "most", "each", "i", "j", "k", "g", "id", "rows", "soon", "TILE",
-  "SLOTS", "COLUMNS", "KEPT", "TURNED", "self", "arrays", "of_inputs", "of_batch", "inputs_used",
-  "dims_used", "asm", "typeof", "NULL", "NAN", "INFINITY", "memcpy", "memset", "malloc", "free",
-  "abort", "sqrt", "tanh", "pow", "fabs", "fmax", "fmin", "erf", "floor", "expm1", "log1p",
-  "signbit", "isnan", "isinf", "isfinite", "rank", "st", NULL};
+  "tiles", "hyper", "random", "most", "each", "i", "j", "k", "g", "id", "rows", "soon", "now",
+  "left", "some", "from", "ids", "grads", "TILE", "SLOTS", "COLUMNS", "KEPT", "TURNED", "self",
+  "arrays", "of_inputs", "of_batch", "inputs_used", "dims_used", "asm", "typeof", "NULL", "NAN",
+  "INFINITY", "memcpy", "memset", "malloc", "free", "abort", "sqrt", "tanh", "pow", "fabs", "fmax",
+  "fmin", "erf", "floor", "expm1", "log1p", "signbit", "isnan", "isinf", "isfinite", "rank", "st",
+  NULL};
 
 /* How macros of the headers begin that generated C includes, and names that C keeps for itself. */
 static const char *const reserved_starts[] = {"rank_", "RANK_", "__", "M_", "FP_", "FD_", "MB_",

@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-enum { AHEAD = 8 };
+enum { AHEAD = 8, LANES = 16, ROWS = 64, NEAR = 1 << 15 };
+/* ROWS: of one number each, updated at a time, LANES in a vector; NEAR: so many are in the cache anyway */
 
 static const Grad *grad_of(const Emit *e, int param)
 {
@@ -230,6 +231,61 @@ static void row_apply(Emit *e, const Grad *grad)
   put_close(e, "}");
 }
 
+/* Rows of one number each, which share their ids with no other table: ROWS of them are brought together, so
+ * that the roots and divisions of an optimizer are a vector's. Ids of a bucket are all different; the last
+ * rows are updated by the same code, so that a row's bits do not depend on its place. */
+static void numbers_apply(Emit *e, const Grad *grad)
+{
+  Str name = e->param_name[grad->param];
+  int states = e->g->train.optimizer.nstates;
+  put_open(e, "for (long id = 0; id < ids.count; id += %d) {", ROWS);
+  put_line(e, "const rank_lookup *now = ids.first + id;");
+  put_line(e, "const long left = ids.count - id;");
+  put_line(e, "const int some = left < %d ? (int)left : %d;", ROWS, ROWS);
+  put_line(e, "rank_real g[%d] = {0}, %.*s[%d] = {0};", ROWS, STR_ARG(e->own_name), ROWS);
+  for (int k = 0; k < states; k++) {
+    put_line(e, "rank_real %.*s[%d] = {0};", STR_ARG(e->state_name[k]), ROWS);
+  }
+  put_open(e, "for (int i = 0; i < some && step->%.*s_rows.rows > %d; i++) {", STR_ARG(name), NEAR);
+  put_line(e, "const rank_lookup soon = now[i + %d < left ? i + %d : i];", ROWS, ROWS);
+  rows_soon(e, grad->param);
+  put_close(e, "}");
+  put_line(e, "rank_lookups_numbers(&step->%.*s_rows, ids.once, now, some, g);", STR_ARG(name));
+  put_open(e, "for (int i = 0; i < some; i++) {");
+  put_line(e, "%.*s[i] = step->%.*s[now[i].id];", STR_ARG(e->own_name), STR_ARG(name));
+  for (int k = 0; k < states; k++) {
+    put_line(e, "%.*s[i] = step->state->state[%d][%d][%.*s];", STR_ARG(e->state_name[k]),
+      grad->param, k, STR_ARG(row_at(e, "now[i].id", states)));
+  }
+  put_close(e, "}");
+  put_open(e, "for (int k = 0; k < some; k += %d) {", LANES);
+  put_line(e, "#pragma omp simd");
+  put_open(e, "for (int i = k; i < k + %d; i++) {", LANES);
+  put_line(e, "%.*s, g[i]%.*s, &step->hyper);", STR_ARG(update_call(e, S("i"))),
+    STR_ARG(l2_argument(e, &e->g->params.data[grad->param])));
+  put_close(e, "}");
+  put_close(e, "}");
+  put_open(e, "for (int i = 0; i < some; i++) {");
+  put_line(e, "step->%.*s[now[i].id] = %.*s[i];", STR_ARG(name), STR_ARG(e->own_name));
+  for (int k = 0; k < states; k++) {
+    put_line(e, "step->state->state[%d][%d][%.*s] = %.*s[i];", grad->param, k,
+      STR_ARG(row_at(e, "now[i].id", states)), STR_ARG(e->state_name[k]));
+  }
+  put_close(e, "}");
+  put_close(e, "}");
+}
+
+/* Is it a table of numbers whose ids no other table is looked up by? */
+static bool numbers_alone(const Emit *e, int leader)
+{
+  int sharing = 0;
+  for (int i = 0; i < e->g->grads.n; i++) {
+    const Grad *grad = &e->g->grads.data[i];
+    sharing += is_table(grad) && lookups_leader(e, grad->param) == leader;
+  }
+  return sharing == 1 && row_width(e, leader) == 1 && !plan_is_late(e->p, grad_of(e, leader)->node);
+}
+
 /* The rows that were looked up, of all tables that share their ids with `leader`. */
 static void update_touched(Emit *e, int leader)
 {
@@ -238,6 +294,11 @@ static void update_touched(Emit *e, int leader)
   bucket_loop(e, leader);
   put_line(e, "const rank_chains ids = rank_lookups_%s(&step->%.*s_rows, b%s);",
     o->clip_norm > 0 ? "chained" : "chain", STR_ARG(name), o->clip_norm > 0 ? "" : ", part");
+  if (numbers_alone(e, leader)) {
+    numbers_apply(e, grad_of(e, leader));
+    put_close(e, "}");
+    return;
+  }
   put_open(e, "for (long id = 0; id < ids.count; id++) {");
   put_line(e, "const rank_lookup now = ids.first[id];");
   put_line(

@@ -148,11 +148,15 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     loss_sum[0] += y[s] * rank_softplus(loss_sum_neg) +
                    (1.0f - y[s]) * rank_softplus(b_0[0] + logit_sum + logit_sum_1);
     /* gbdt_lr.rank:14  table leaf_w : f32[trees.leaf] ~ zeros */
-    for (int t = 0; t < T_len; t++) {
-      const long at = step->leaf_w_at[0] + T_off[s] + t;
-      step->leaf_w_rows.ids[at] = trees_leaf[T_row + t];
-      rank_real *grad = step->leaf_w_rows.d + at;
-      grad[0] = d_logit;
+    {
+      const long from = step->leaf_w_at[0] + T_off[s];
+      rank_real *grads = step->leaf_w_rows.d + from;
+      int32_t *ids = step->leaf_w_rows.ids + from;
+#pragma omp simd
+      for (int t = 0; t < T_len; t++) {
+        ids[t] = trees_leaf[T_row + t];
+        grads[t] = d_logit;
+      }
     }
   }
 }
@@ -235,19 +239,35 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->leaf_w_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->leaf_w_rows, b, part);
-    for (long id = 0; id < ids.count; id++) {
-      const rank_lookup now = ids.first[id];
-      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
-      rank_soon(step->leaf_w + soon.id, 1);
-      rank_soon(step->state->state[0][0] + soon.id * 2L, 2);
-      rank_soon(step->leaf_w_rows.d + soon.at, 1);
-      { /* leaf_w */
-        rank_real g[1];
-        rank_lookups_sum(&step->leaf_w_rows, now.at, 1, g);
-        rank_real *restrict w = step->leaf_w + now.id;
-        rank_real *restrict z_1 = step->state->state[0][0] + now.id * 2L;
-        rank_real *restrict n_0 = step->state->state[0][1] + now.id * 2L;
-        update(&w[0], &z_1[0], &n_0[0], g[0], &step->hyper);
+    for (long id = 0; id < ids.count; id += 64) {
+      const rank_lookup *now = ids.first + id;
+      const long left = ids.count - id;
+      const int some = left < 64 ? (int)left : 64;
+      rank_real g[64] = {0}, w[64] = {0};
+      rank_real z_1[64] = {0};
+      rank_real n_0[64] = {0};
+      for (int i = 0; i < some && step->leaf_w_rows.rows > 32768; i++) {
+        const rank_lookup soon = now[i + 64 < left ? i + 64 : i];
+        rank_soon(step->leaf_w + soon.id, 1);
+        rank_soon(step->state->state[0][0] + soon.id * 2L, 2);
+        rank_soon(step->leaf_w_rows.d + soon.at, 1);
+      }
+      rank_lookups_numbers(&step->leaf_w_rows, ids.once, now, some, g);
+      for (int i = 0; i < some; i++) {
+        w[i] = step->leaf_w[now[i].id];
+        z_1[i] = step->state->state[0][0][now[i].id * 2L];
+        n_0[i] = step->state->state[0][1][now[i].id * 2L];
+      }
+      for (int k = 0; k < some; k += 16) {
+#pragma omp simd
+        for (int i = k; i < k + 16; i++) {
+          update(&w[i], &z_1[i], &n_0[i], g[i], &step->hyper);
+        }
+      }
+      for (int i = 0; i < some; i++) {
+        step->leaf_w[now[i].id] = w[i];
+        step->state->state[0][0][now[i].id * 2L] = z_1[i];
+        step->state->state[0][1][now[i].id * 2L] = n_0[i];
       }
     }
   }

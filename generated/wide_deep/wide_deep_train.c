@@ -517,19 +517,35 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->c_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->c_rows, b, part);
-    for (long id = 0; id < ids.count; id++) {
-      const rank_lookup now = ids.first[id];
-      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
-      rank_soon(step->c + soon.id, 1);
-      rank_soon(step->state->state[2][0] + soon.id * 2L, 2);
-      rank_soon(step->c_rows.d + soon.at, 1);
-      { /* c */
-        rank_real g[1];
-        rank_lookups_sum(&step->c_rows, now.at, 1, g);
-        rank_real *restrict w_1 = step->c + now.id;
-        rank_real *restrict m = step->state->state[2][0] + now.id * 2L;
-        rank_real *restrict v_1 = step->state->state[2][1] + now.id * 2L;
-        update(&w_1[0], &m[0], &v_1[0], g[0], &step->hyper);
+    for (long id = 0; id < ids.count; id += 64) {
+      const rank_lookup *now = ids.first + id;
+      const long left = ids.count - id;
+      const int some = left < 64 ? (int)left : 64;
+      rank_real g[64] = {0}, w_1[64] = {0};
+      rank_real m[64] = {0};
+      rank_real v_1[64] = {0};
+      for (int i = 0; i < some && step->c_rows.rows > 32768; i++) {
+        const rank_lookup soon = now[i + 64 < left ? i + 64 : i];
+        rank_soon(step->c + soon.id, 1);
+        rank_soon(step->state->state[2][0] + soon.id * 2L, 2);
+        rank_soon(step->c_rows.d + soon.at, 1);
+      }
+      rank_lookups_numbers(&step->c_rows, ids.once, now, some, g);
+      for (int i = 0; i < some; i++) {
+        w_1[i] = step->c[now[i].id];
+        m[i] = step->state->state[2][0][now[i].id * 2L];
+        v_1[i] = step->state->state[2][1][now[i].id * 2L];
+      }
+      for (int k = 0; k < some; k += 16) {
+#pragma omp simd
+        for (int i = k; i < k + 16; i++) {
+          update(&w_1[i], &m[i], &v_1[i], g[i], &step->hyper);
+        }
+      }
+      for (int i = 0; i < some; i++) {
+        step->c[now[i].id] = w_1[i];
+        step->state->state[2][0][now[i].id * 2L] = m[i];
+        step->state->state[2][1][now[i].id * 2L] = v_1[i];
       }
     }
   }

@@ -871,19 +871,35 @@ static void train_update(struct train_step *step, int part, int parts)
 #pragma omp for schedule(dynamic, 1) nowait
   for (int b = 0; b < step->bias_rows.buckets; b++) {
     const rank_chains ids = rank_lookups_chain(&step->bias_rows, b, part);
-    for (long id = 0; id < ids.count; id++) {
-      const rank_lookup now = ids.first[id];
-      const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
-      rank_soon(step->bias + soon.id, 1);
-      rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
-      rank_soon(step->bias_rows.d + soon.at, 1);
-      { /* bias */
-        rank_real g[1];
-        rank_lookups_sum(&step->bias_rows, now.at, 1, g);
-        rank_real *restrict w = step->bias + now.id;
-        rank_real *restrict m = step->state->state[1][0] + now.id * 2L;
-        rank_real *restrict v = step->state->state[1][1] + now.id * 2L;
-        update(&w[0], &m[0], &v[0], g[0], &step->hyper);
+    for (long id = 0; id < ids.count; id += 64) {
+      const rank_lookup *now = ids.first + id;
+      const long left = ids.count - id;
+      const int some = left < 64 ? (int)left : 64;
+      rank_real g[64] = {0}, w[64] = {0};
+      rank_real m[64] = {0};
+      rank_real v[64] = {0};
+      for (int i = 0; i < some && step->bias_rows.rows > 32768; i++) {
+        const rank_lookup soon = now[i + 64 < left ? i + 64 : i];
+        rank_soon(step->bias + soon.id, 1);
+        rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
+        rank_soon(step->bias_rows.d + soon.at, 1);
+      }
+      rank_lookups_numbers(&step->bias_rows, ids.once, now, some, g);
+      for (int i = 0; i < some; i++) {
+        w[i] = step->bias[now[i].id];
+        m[i] = step->state->state[1][0][now[i].id * 2L];
+        v[i] = step->state->state[1][1][now[i].id * 2L];
+      }
+      for (int k = 0; k < some; k += 16) {
+#pragma omp simd
+        for (int i = k; i < k + 16; i++) {
+          update(&w[i], &m[i], &v[i], g[i], &step->hyper);
+        }
+      }
+      for (int i = 0; i < some; i++) {
+        step->bias[now[i].id] = w[i];
+        step->state->state[1][0][now[i].id * 2L] = m[i];
+        step->state->state[1][1][now[i].id * 2L] = v[i];
       }
     }
   }

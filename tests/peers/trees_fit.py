@@ -6,7 +6,7 @@ each fit, one after another in turn; medians, and validation losses.
 
 Rows of 30 numbers, 200 trees of 31 leaves, rate 0.05. A time is from the matrix in memory (float) to the forest:
 bins included. Skipped (77) without numpy, lightgbm and scikit-learn; xgboost may be missing."""
-import argparse, json, os, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, shutil, statistics, subprocess, sys, tempfile, time
 
 ROUNDS, LEAVES, RATE, COLUMNS = 200, 31, 0.05, 30
 
@@ -67,7 +67,7 @@ def main():
     a.add_argument("--rows", type=int, nargs="+", default=[64000, 1000000])
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--repeats", type=int, default=5)
-    a.add_argument("--cc", default="cc")
+    a.add_argument("--cc", default=shutil.which("clang-19") or "cc")
     a.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     o = a.parse_args()
     if o.one:
