@@ -42,6 +42,11 @@ RANK_INLINE void rank_store(rank_real *p, rank_vec x)
   *(rank_vec_u *)p = x;
 }
 
+RANK_INLINE void rank_add(rank_real *p, rank_vec x)
+{
+  rank_store(p, rank_load(p) + x);
+}
+
 RANK_INLINE rank_vec rank_splat(rank_real x)
 {
   return x - (rank_vec){0};

@@ -147,6 +147,17 @@ static void stmt_row(const Explain *x, const Stmt *s, Table *t)
   table_cell(t, kept ? str_of(place_text(v->place)) : (Str){0});
   table_cell(t, fused_text(a, x->p, s));
   table_cell(t, reason_text(a, x->p, s));
+  for (int i = 0; i < s->nsums; i++) { /* added to by the same kernel */
+    const Node *n = s->sums[i];
+    table_cell(t, S("    reduce"));
+    table_cell(t, value_text(a, x->p, n));
+    table_cell(t, type_print(x->p->g, n->type, a));
+    table_cell(t, loc_line(n->loc) > 0 ? str_format(a, "line %d", loc_line(n->loc)) : (Str){0});
+    table_cell(t, (Str){0});
+    table_cell(t, str_of(place_text(x->p->value[n->id].place)));
+    table_cell(t, (Str){0});
+    table_cell(t, S("in the kernel of this product"));
+  }
 }
 
 static void group_rows(const Explain *x, int index, Table *t)

@@ -64,6 +64,9 @@ static void put_edges(Drawing *d, int index)
   for (int i = 0; i < s->store->nin; i++) {
     plan_reads(d->p, s->store->in[i], put_edge, d);
   }
+  for (int i = 0; i < s->nsums; i++) {
+    plan_reads(d->p, s->sums[i]->in[0], put_edge, d);
+  }
 }
 
 static Str cost_text(const Drawing *d, int group)

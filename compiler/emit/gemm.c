@@ -1,4 +1,5 @@
-/* gemm.c: contractions as calls of the micro-kernel, with their epilogue as its last argument. */
+/* gemm.c: contractions as calls of the micro-kernel, with their epilogue as its last argument. What sums
+ * over all rows is added up in an array of its own, which the compiler may keep in registers. */
 
 #include "writer.h"
 
@@ -153,16 +154,72 @@ static Str store_of(Emit *e, const Env *env, const Node *n, const Node *sum)
     e, "rank_store(%.*s, %.*s)", STR_ARG(pointer_to(e, env, n, (Str){0})), STR_ARG(value));
 }
 
+static Str partial_sums(Emit *e, const Node *n)
+{
+  return put_text(e, "%.*s_here", STR_ARG(e->p->value[n->id].name));
+}
+
+static Str add_of(Emit *e, const Env *env, const Stmt *s, const Node *sum)
+{
+  Str value = expr(e, env, sum->in[0]);
+  if (sum_of_rows(s, sum)) {
+    return put_text(e, "rank_add(%.*s + col, %.*s)", STR_ARG(partial_sums(e, sum)), STR_ARG(value));
+  }
+  e->written[sum->id] = true;
+  return put_text(
+    e, "rank_add(%.*s, %.*s)", STR_ARG(pointer_to(e, env, sum, (Str){0})), STR_ARG(value));
+}
+
 static Str done_of(Emit *e, const Stmt *s, const Env *env)
 {
-  Str first = store_of(e, env, s->store, s->node);
-  if (!s->then) {
-    return first;
+  Buf all = {.arena = e->arena};
+  int count = 0;
+  if (plan_stored(e->p, s->store) || s->store != s->node) {
+    buf_str(&all, store_of(e, env, s->store, s->node));
+    count++;
   }
-  Env after = *env; /* the sum itself may be stored: it is read back */
-  after.sum = s->store == s->node ? NULL : env->sum;
-  return put_text(
-    e, "(%.*s, %.*s)", STR_ARG(first), STR_ARG(store_of(e, &after, s->then, s->node)));
+  for (int i = 0; i < s->nsums; i++) {
+    buf_format(&all, count++ > 0 ? ", %.*s" : "%.*s", STR_ARG(add_of(e, env, s, s->sums[i])));
+  }
+  if (s->then) {
+    Env after = *env; /* the sum itself may be stored: it is read back */
+    after.sum = s->store == s->node ? NULL : env->sum;
+    buf_format(&all, ", %.*s", STR_ARG(store_of(e, &after, s->then, s->node)));
+    count++;
+  }
+  return count == 1 ? buf_take(&all) : put_text(e, "(%.*s)", STR_ARG(buf_take(&all)));
+}
+
+/* Where sums over the rows begin, and where they go. */
+static void sums_begin(Emit *e, const Stmt *s)
+{
+  long size = (axis_extent(e->g, s->contract.n) + 15) / 16 * 16;
+  for (int i = 0; i < s->nsums; i++) {
+    if (sum_of_rows(s, s->sums[i])) {
+      put_line(
+        e, "_Alignas(64) rank_real %.*s[%ld] = {0};", STR_ARG(partial_sums(e, s->sums[i])), size);
+    }
+  }
+}
+
+static void sums_end(Emit *e, const Stmt *s)
+{
+  bool open = false;
+  Env env = env_fresh(e, s);
+  for (int i = 0; i < s->nsums; i++) {
+    const Node *n = s->sums[i];
+    if (!sum_of_rows(s, n)) {
+      continue;
+    }
+    if (!open) {
+      loop_open(e, &env, s->contract.n, true);
+      open = true;
+    }
+    put_line(e, "%.*s %s %.*s[%.*s];", STR_ARG(target_of(e, &env, n)),
+      e->p->value[n->id].place == PLACE_SLOT ? "+=" : "=", STR_ARG(partial_sums(e, n)),
+      STR_ARG(env.index[s->contract.n]));
+  }
+  loops_close(e, open);
 }
 
 static long whole(Str number)
@@ -224,6 +281,7 @@ void contract_print(Emit *e, const Stmt *s)
   if (s->then) {
     declare_local(e, s->then);
   }
+  sums_begin(e, s);
   describe(e, s, &h);
   if (e->p->padded && s->flat) {
     by_blas(e, s, &h);
@@ -238,6 +296,7 @@ void contract_print(Emit *e, const Stmt *s)
   put_line(e, "%s(%.*s, %ld, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s);",
     c->rows_k ? "RANK_GEMM_ROWS" : "RANK_GEMM", STR_ARG(h.m), h.n, STR_ARG(h.k), STR_ARG(h.a),
     STR_ARG(h.a_m), STR_ARG(h.a_k), STR_ARG(h.b), STR_ARG(h.ldb), STR_ARG(init), STR_ARG(done));
+  sums_end(e, s);
   zero_padding(e, s, s->store);
 }
 

@@ -69,6 +69,9 @@ void guard_stmt(Emit *e, const Stmt *s)
   if (s->then) {
     guard_node(e, s, s->then);
   }
+  for (int i = 0; i < s->nsums; i++) {
+    guard_node(e, s, s->sums[i]);
+  }
 }
 
 bool guard_by_sample(const Stmt *s)

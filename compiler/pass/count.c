@@ -162,6 +162,15 @@ static Term reduced_term(const Counter *c, double factor, const Node *n)
   return term_axes(c, factor, count, axes);
 }
 
+static void count_written(Counter *c, const Node *n)
+{
+  c->padded = c->p->padded;
+  if (c->p->value[n->id].place == PLACE_BATCH) {
+    add_bytes(c, c->real, n->type);
+  }
+  c->padded = false;
+}
+
 static void count_contract(Counter *c, const Stmt *s)
 {
   c->padded = c->p->padded && s->flat;
@@ -174,15 +183,11 @@ static void count_contract(Counter *c, const Stmt *s)
   if (s->store != s->node) {
     count_expr(c, s->store, true);
   }
-}
-
-static void count_written(Counter *c, const Node *n)
-{
-  c->padded = c->p->padded;
-  if (c->p->value[n->id].place == PLACE_BATCH) {
-    add_bytes(c, c->real, n->type);
+  for (int i = 0; i < s->nsums; i++) {
+    amount_add(c, &c->group->flops, reduced_term(c, 1, s->sums[i]));
+    count_expr(c, s->sums[i]->in[0], false);
+    count_written(c, s->sums[i]);
   }
-  c->padded = false;
 }
 
 static void count_stmt(Counter *c, int index)

@@ -1,11 +1,14 @@
 /* epilogue.c: what follows a matrix product is done while the sums are still in registers.
  *
  * A contraction's result that only one pointwise statement of the same shape reads need not be stored:
- * bias, activation, the mask of an activation's gradient and the like become the kernel's last act. */
+ * bias, activation, the mask of an activation's gradient and the like become the kernel's last act. Sums of
+ * the result over its rows, or element by element over samples, are added to in the kernel as well. */
 
 #include "fuse.h"
 
 #include "../ir/ops.h"
+
+enum { WIDEST = 16 }; /* numbers in a vector */
 
 typedef struct Fit {
   const Plan *p;
@@ -13,13 +16,14 @@ typedef struct Fit {
   const Node *sum;
 } Fit;
 
-/* The axes of the result except the vector axis, rows first, outermost first. */
+/* The axes of the result except the vector axis, rows first, outermost first. Within a sample, B is none. */
 static int outer_axes(const Fit *f, short *axes)
 {
   const Type t = f->sum->type;
+  bool samples = f->c->rows_m && f->p->value[f->sum->id].layout.ragged < 0;
   int n = 0;
   for (int i = 0; i < t.n; i++) {
-    if (i < t.n - f->c->nn && (t.axis[i] != AXIS_B || f->p->value[f->sum->id].layout.ragged < 0)) {
+    if (i < t.n - f->c->nn && (t.axis[i] != AXIS_B || samples)) {
       axes[n++] = t.axis[i];
     }
   }
@@ -55,6 +59,10 @@ static bool operand_fits(const Fit *f, const Node *n)
   if (!vectors_fit(f, n)) {
     return false;
   }
+  if (plan_source(n)->op == OP_INPUT && type_has(n->type, f->c->n) &&
+      axis_extent(p->g, f->c->n) % WIDEST != 0) {
+    return false; /* the last vector would reach past what a caller gave */
+  }
   short axes[MAX_AXES];
   int count = outer_axes(f, axes);
   int present = 0;
@@ -68,7 +76,7 @@ static bool operand_fits(const Fit *f, const Node *n)
   if (!f->c->rows_m && present == 0) {
     return true; /* within a sample: one value, or one row, for all of its rows */
   }
-  if (present != count || sample != type_has(f->sum->type, AXIS_B)) {
+  if (present != count || (f->c->rows_m && !sample)) {
     return false;
   }
   for (int i = 0; i + 1 < count; i++) {
@@ -191,7 +199,11 @@ static void check_ready(void *arg, const Node *n)
   Ready *r = arg;
   r->reads |= n == r->stored;
   for (int i = r->before; i < r->p->stmts.n && n != r->stored; i++) {
-    r->ready &= r->p->stmts.data[i].store != n && r->p->stmts.data[i].then != n;
+    const Stmt *s = &r->p->stmts.data[i];
+    r->ready &= s->store != n && s->then != n;
+    for (int k = 0; k < s->nsums; k++) {
+      r->ready &= s->sums[k] != n;
+    }
   }
 }
 
@@ -216,6 +228,83 @@ static void fuse_second(Plan *p, int i)
   }
 }
 
+/* ---- sums ---- */
+
+static bool summed_over(const Node *sum, int axis)
+{
+  for (int i = 0; i < sum->naxes; i++) {
+    if (sum->axes[i] == axis) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool sum_of_rows(const Stmt *s, const Node *sum)
+{
+  const Contract *c = &s->contract;
+  bool all = true;
+  for (int i = 0; i < s->node->type.n; i++) {
+    int axis = s->node->type.axis[i];
+    all &= axis == c->n || axis == AXIS_B || summed_over(sum, axis);
+  }
+  return all && (!c->rows_m || summed_over(sum, AXIS_B));
+}
+
+/* Rows of the sum lie as those of the result do: vectors end within them. */
+static bool rows_alike(const Plan *p, const Stmt *s, const Node *sum)
+{
+  long own = 0, its = 0;
+  for (int i = 0; i < sum->type.n; i++) {
+    if (sum->type.axis[i] != AXIS_B) {
+      plan_affine(p, sum, sum->type.axis[i], &own);
+      plan_affine(p, s->node, sum->type.axis[i], &its);
+      if (own != its) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+static bool sum_fits(const Plan *p, const Stmt *s, const Node *y)
+{
+  const Contract *c = &s->contract;
+  Fit f = {p, c, s->node};
+  if (y->op != OP_SUM || c->nn != 1 || !type_has(y->type, c->n) ||
+      !type_same(y->in[0]->type, s->node->type) || !fits(&f, y->in[0]) || !rows_alike(p, s, y)) {
+    return false;
+  }
+  return sum_of_rows(s, y) || (!c->rows_m && y->naxes == 1 && y->axes[0] == AXIS_B);
+}
+
+/* Sums of what the contraction stores; then perhaps nobody reads that any more. */
+static void fuse_sums(Plan *p, int i)
+{
+  Stmt *s = &p->stmts.data[i];
+  for (int j = i + 1; j < p->stmts.n && s->nsums < MOST_SUMS; j++) {
+    const Stmt *y = &p->stmts.data[j];
+    if (y->kind != STMT_REDUCE || y->phase != s->phase || y->scope != SCOPE_SAMPLE || y->pairs) {
+      continue;
+    }
+    Ready r = {.p = p, .stored = s->store, .before = i, .ready = true};
+    stmt_visit(p, y, check_ready, &r);
+    if (r.reads && r.ready && sum_fits(p, s, y->node)) {
+      s->sums[s->nsums++] = y->node;
+      remove_stmt(p, j--);
+    }
+  }
+  bool read = s->store != s->node || s->then || read_outside(p, s->node);
+  for (int j = 0; j < p->stmts.n && !read; j++) {
+    Count c = {s->node, 0};
+    stmt_visit(p, &p->stmts.data[j], count_reads, &c);
+    read = j != i && c.found > 0;
+  }
+  if (s->nsums > 0 && !read) {
+    p->value[s->node->id].place = PLACE_FUSED;
+  }
+}
+
 void plan_epilogues(Plan *p)
 {
   for (int i = 0; i < p->stmts.n; i++) {
@@ -226,6 +315,7 @@ void plan_epilogues(Plan *p)
     }
     int at = fuse_reader(p, i);
     fuse_second(p, at);
+    fuse_sums(p, at);
     i = at > i ? i - 1 : i; /* another statement stands here now */
   }
 }

@@ -108,12 +108,18 @@ typedef enum StmtKind {
   STMT_SCATTER /* ids and gradient rows into the table's occurrence list */
 } StmtKind;
 
+enum { MOST_SUMS = 4 };
+
 typedef struct Stmt {
   StmtKind kind;
   const Node *node;  /* what is computed */
   const Node *store; /* what is stored: node, or the last of its epilogue */
   const Node
-    *then;   /* contraction: also computed from what was stored, in the same kernel; or NULL */
+    *then; /* contraction: also computed from what was stored, in the same kernel; or NULL */
+  /* contraction: sums of what follows from its result, added to in the same kernel; when nothing else reads
+   * the result, it is stored nowhere */
+  const Node *sums[MOST_SUMS];
+  int nsums;
   int index; /* output; scatter: operand pair */
   bool late; /* scatter: rows are made where they are summed, nothing is kept but the ids */
   Scope scope;
@@ -170,5 +176,7 @@ void plan_reads(const Plan *p, const Node *n, void (*visit)(void *, const Node *
 /* base + strides of a stored node seen through views: stride of `axis`, 0 when it has none. */
 bool plan_affine(const Plan *p, const Node *n, int axis, long *stride);
 const Node *plan_source(const Node *n); /* behind views */
+/* Of a contraction's sums: over all of its rows, rather than over samples for each element. */
+bool sum_of_rows(const Stmt *s, const Node *sum);
 
 #endif

@@ -94,6 +94,9 @@ Str group_text(Arena *a, const Plan *p, const CountGroup *group, int room)
       break;
     }
     buf_format(&buf, "%s%.*s%s", buf.n > first ? ", " : "", STR_ARG(name), kind);
+    for (int k = 0; k < s->nsums; k++) {
+      buf_format(&buf, ", %.*s (sum)", STR_ARG(value_text(a, p, s->sums[k])));
+    }
   }
   return buf_take(&buf);
 }
@@ -246,6 +249,9 @@ Str reason_text(Arena *a, const Plan *p, const Stmt *s)
   if (s->kind == STMT_OUTPUT || s->kind == STMT_SCATTER) {
     return (Str){0};
   }
+  if (!plan_stored(p, s->store) && s->nsums > 0) {
+    return S("nothing but sums in its kernel reads it");
+  }
   Str kept = kept_reason(a, p, s);
   const char *product = s->kind == STMT_CONTRACT ? product_reason(p, s) : "";
   return product[0] == '\0' ? kept
@@ -327,6 +333,13 @@ static void log_stmt(Arena *a, const Plan *p, const Stmt *s, int room, Lines *ou
     buf_format(&buf, " (%.*s)", STR_ARG(reason));
   }
   add_line(a, out, room, "  ", buf_take(&buf));
+  for (int i = 0; i < s->nsums; i++) {
+    const Node *n = s->sums[i];
+    add_line(a, out, room, "  ",
+      str_format(a, "%.*s%.*s (sum), in the kernel of this product; kept: %s",
+        STR_ARG(value_text(a, p, n)), STR_ARG(type_text(a, p, n)),
+        place_text(p->value[n->id].place)));
+  }
 }
 
 /* What was rewritten to save arithmetic, and where; the same line is told once. */

@@ -46,6 +46,9 @@ void stmt_visit(const Plan *p, const Stmt *s, void (*visit)(void *, const Node *
     for (int i = 0; s->then && i < s->then->nin; i++) {
       plan_reads(p, s->then->in[i], visit, arg);
     }
+    for (int i = 0; i < s->nsums; i++) {
+      plan_reads(p, s->sums[i]->in[0], visit, arg);
+    }
   }
 }
 
@@ -199,7 +202,7 @@ static void sink(Arena *a, Plan *p, const Ints *needs)
   for (int i = p->stmts.n - 1; i >= 0; i--) {
     const Stmt *s = &p->stmts.data[i];
     if (s->scope != SCOPE_SAMPLE || s->flat || s->pairs || s->kind == STMT_OUTPUT ||
-        s->kind == STMT_SCATTER || p->value[s->store->id].shared) {
+        s->kind == STMT_SCATTER || p->value[s->store->id].shared || s->nsums > 0) {
       continue;
     }
     int to = first_reader(p, needs, i);
@@ -306,6 +309,9 @@ void plan_schedule(Arena *a, Plan *p)
       p->value[p->stmts.data[i].store->id].stmt = i;
       if (p->stmts.data[i].then) {
         p->value[p->stmts.data[i].then->id].stmt = i;
+      }
+      for (int k = 0; k < p->stmts.data[i].nsums; k++) {
+        p->value[p->stmts.data[i].sums[k]->id].stmt = i;
       }
     }
   }

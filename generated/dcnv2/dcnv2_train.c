@@ -35,35 +35,34 @@
  *       batch, finished only when that is)
  * group 9, phase 1, all rows of the tile:
  *   d_deep_0 [256] (product), with < where; kept: tile (an operand of the product d_deep_0_in)
- * group 10, phase 1, sample by sample:
- *   grad_deep_0_bias [256] (sum); kept: summed (samples meet)
- * group 11, phase 1, all rows of the tile:
+ *   grad_deep_0_bias [256] (sum), in the kernel of this product; kept: summed
+ * group 10, phase 1, all rows of the tile:
  *   grad_deep_0_weight [256, deep.0.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 12, phase 1, all rows of the tile:
+ * group 11, phase 1, all rows of the tile:
  *   d_deep_0_in [51] (product); kept: tile (v reads it in another loop; nothing fused after it:
  *       its reader is not pointwise)
- * group 13, phase 1, all rows of the tile:
+ * group 12, phase 1, all rows of the tile:
  *   grad_x3_0_weight [51, x3.0.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 14, phase 1, all rows of the tile:
+ * group 13, phase 1, all rows of the tile:
  *   d_x2 [51] (product), with +; kept: tile (3 groups read it)
- * group 15, phase 1, sample by sample:
+ * group 14, phase 1, sample by sample:
  *   grad_x2_0_bias [51] (sum); kept: summed (samples meet)
- * group 16, phase 1, all rows of the tile:
+ * group 15, phase 1, all rows of the tile:
  *   grad_x2_0_weight [51, x2.0.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 17, phase 1, all rows of the tile:
+ * group 16, phase 1, all rows of the tile:
  *   d_x1 [51] (product), with +; kept: tile (2 groups read it)
- * group 18, phase 1, sample by sample:
+ * group 17, phase 1, sample by sample:
  *   grad_x1_0_bias [51] (sum); kept: summed (samples meet)
- * group 19, phase 1, all rows of the tile:
+ * group 18, phase 1, all rows of the tile:
  *   grad_x1_0_weight [51, x1.0.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 20, phase 1, all rows of the tile:
+ * group 19, phase 1, all rows of the tile:
  *   d_x1_0_in [51] (product); kept: tile (v reads it in another loop; nothing fused after it:
  *       its reader is not pointwise)
- * group 21, phase 1, sample by sample:
+ * group 20, phase 1, sample by sample:
  *   v [D] (gradient rows), with + * */
 
 #include "dcnv2_parts.h"
@@ -399,37 +398,35 @@ static void train_tile_0(
     rank_store(grad_deep_1_weight + row * 256 + col, sum));
 
   /* group 9: all rows of the tile */
+  _Alignas(64) rank_real grad_deep_0_bias_here[256] = {0};
   /* [samples, 128] x [128, 256], then gate; 65536 flops for each row */
   RANK_GEMM(n, 256, 128, d_deep_1, 128, 1, deep_1_weight, 256, (rank_vec){0},
-    rank_store(
-      d_deep_0 + row * 256 + col, rank_gate(rank_load(deep_0_out + row * 256 + col), sum)));
-
-  /* group 10: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(
+       d_deep_0 + row * 256 + col, rank_gate(rank_load(deep_0_out + row * 256 + col), sum)),
+      rank_add(grad_deep_0_bias_here + col, rank_load(d_deep_0 + row * 256 + col))));
 #pragma omp simd
-    for (int i = 0; i < 256; i++) {
-      grad_deep_0_bias[i] += d_deep_0[s * 256 + i];
-    }
+  for (int i = 0; i < 256; i++) {
+    grad_deep_0_bias[i] += grad_deep_0_bias_here[i];
   }
 
-  /* group 11: all rows of the tile */
+  /* group 10: all rows of the tile */
   /* [256, samples] x [samples, 51], summed over the batch; 26112 flops for each row */
   RANK_GEMM_ROWS(256, 51, n, d_deep_0, 1, 256, x0, 64,
     rank_load(grad_deep_0_weight + row * 64 + col),
     rank_store(grad_deep_0_weight + row * 64 + col, sum));
 
-  /* group 12: all rows of the tile */
+  /* group 11: all rows of the tile */
   /* [samples, 256] x [256, 51]; 26112 flops for each row */
   RANK_GEMM(n, 51, 256, d_deep_0, 256, 1, deep_0_weight, 51, (rank_vec){0},
     rank_store(d_deep_0_in + row * 64 + col, sum));
 
-  /* group 13: all rows of the tile */
+  /* group 12: all rows of the tile */
   /* dcnv2.rank:18  x3    = cross(x0, x2) */
   /* [51, samples] x [samples, 51], summed over the batch; 5202 flops for each row */
   RANK_GEMM_ROWS(51, 51, n, d_x3_0, 1, 64, x2, 64, rank_load(grad_x3_0_weight + row * 64 + col),
     rank_store(grad_x3_0_weight + row * 64 + col, sum));
 
-  /* group 14: all rows of the tile */
+  /* group 13: all rows of the tile */
   /* dcnv2.rank:17  x2    = cross(x0, x1) */
   /* [samples, 51] x [51, 51], then +; 5202 flops for each row */
   RANK_GEMM(n, 51, 51, d_x3_0, 64, 1, x3_0_weight, 51, (rank_vec){0},
@@ -437,7 +434,7 @@ static void train_tile_0(
       rank_store(d_x2_0 + row * 64 + col,
         rank_load(d_x2 + row * 64 + col) * rank_load(x0 + row * 64 + col))));
 
-  /* group 15: sample by sample */
+  /* group 14: sample by sample */
   for (int s = 0; s < n; s++) {
 #pragma omp simd
     for (int i = 0; i < 51; i++) {
@@ -445,12 +442,12 @@ static void train_tile_0(
     }
   }
 
-  /* group 16: all rows of the tile */
+  /* group 15: all rows of the tile */
   /* [51, samples] x [samples, 51], summed over the batch; 5202 flops for each row */
   RANK_GEMM_ROWS(51, 51, n, d_x2_0, 1, 64, x1, 64, rank_load(grad_x2_0_weight + row * 64 + col),
     rank_store(grad_x2_0_weight + row * 64 + col, sum));
 
-  /* group 17: all rows of the tile */
+  /* group 16: all rows of the tile */
   /* dcnv2.rank:16  x1    = cross(x0, x0) */
   /* [samples, 51] x [51, 51], then +; 5202 flops for each row */
   RANK_GEMM(n, 51, 51, d_x2_0, 64, 1, x2_0_weight, 51, (rank_vec){0},
@@ -458,7 +455,7 @@ static void train_tile_0(
       rank_store(d_x1_0 + row * 64 + col,
         rank_load(d_x1 + row * 64 + col) * rank_load(x0 + row * 64 + col))));
 
-  /* group 18: sample by sample */
+  /* group 17: sample by sample */
   for (int s = 0; s < n; s++) {
 #pragma omp simd
     for (int i = 0; i < 51; i++) {
@@ -466,17 +463,17 @@ static void train_tile_0(
     }
   }
 
-  /* group 19: all rows of the tile */
+  /* group 18: all rows of the tile */
   /* [51, samples] x [samples, 51], summed over the batch; 5202 flops for each row */
   RANK_GEMM_ROWS(51, 51, n, d_x1_0, 1, 64, x0, 64, rank_load(grad_x1_0_weight + row * 64 + col),
     rank_store(grad_x1_0_weight + row * 64 + col, sum));
 
-  /* group 20: all rows of the tile */
+  /* group 19: all rows of the tile */
   /* [samples, 51] x [51, 51]; 5202 flops for each row */
   RANK_GEMM(n, 51, 51, d_x1_0, 64, 1, x1_0_weight, 51, (rank_vec){0},
     rank_store(d_x1_0_in + row * 64 + col, sum));
 
-  /* group 21: sample by sample */
+  /* group 20: sample by sample */
   for (int s = 0; s < n; s++) {
     /* dcnv2.rank:13  table v : f32[field, D] ~ normal(0, 0.1) */
     for (int f = 0; f < 3; f++) {

@@ -37,15 +37,14 @@
  *       batch, finished only when that is)
  * group 6, phase 1, all rows of the tile:
  *   d_deep_0 [400] (product), with < where; kept: tile (an operand of the product d_deep_0_in)
- * group 7, phase 1, sample by sample:
- *   grad_deep_0_bias [400] (sum); kept: summed (samples meet)
- * group 8, phase 1, all rows of the tile:
+ *   grad_deep_0_bias [400] (sum), in the kernel of this product; kept: summed
+ * group 7, phase 1, all rows of the tile:
  *   grad_deep_0_weight [400, deep.0.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 9, phase 1, all rows of the tile:
+ * group 8, phase 1, all rows of the tile:
  *   d_deep_0_in [51] (product); kept: tile (v reads it in another loop; nothing fused after it:
  *       its reader is not pointwise)
- * group 10, phase 1, sample by sample:
+ * group 9, phase 1, sample by sample:
  *   v [D] (gradient rows), with * - + */
 
 #include "deepfm_parts.h"
@@ -334,31 +333,29 @@ static void train_tile_0(
     rank_store(grad_deep_1_weight + row * 400 + col, sum));
 
   /* group 6: all rows of the tile */
+  _Alignas(64) rank_real grad_deep_0_bias_here[400] = {0};
   /* [samples, 400] x [400, 400], then gate; 320000 flops for each row */
   RANK_GEMM(n, 400, 400, d_deep_1, 400, 1, deep_1_weight, 400, (rank_vec){0},
-    rank_store(
-      d_deep_0 + row * 400 + col, rank_gate(rank_load(deep_0_out + row * 400 + col), sum)));
-
-  /* group 7: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(
+       d_deep_0 + row * 400 + col, rank_gate(rank_load(deep_0_out + row * 400 + col), sum)),
+      rank_add(grad_deep_0_bias_here + col, rank_load(d_deep_0 + row * 400 + col))));
 #pragma omp simd
-    for (int i = 0; i < 400; i++) {
-      grad_deep_0_bias[i] += d_deep_0[s * 400 + i];
-    }
+  for (int i = 0; i < 400; i++) {
+    grad_deep_0_bias[i] += grad_deep_0_bias_here[i];
   }
 
-  /* group 8: all rows of the tile */
+  /* group 7: all rows of the tile */
   /* [400, samples] x [samples, 51], summed over the batch; 40800 flops for each row */
   RANK_GEMM_ROWS(400, 51, n, d_deep_0, 1, 400, deep_0_in, 64,
     rank_load(grad_deep_0_weight + row * 64 + col),
     rank_store(grad_deep_0_weight + row * 64 + col, sum));
 
-  /* group 9: all rows of the tile */
+  /* group 8: all rows of the tile */
   /* [samples, 400] x [400, 51]; 40800 flops for each row */
   RANK_GEMM(n, 51, 400, d_deep_0, 400, 1, deep_0_weight, 51, (rank_vec){0},
     rank_store(d_deep_0_in + row * 64 + col, sum));
 
-  /* group 10: sample by sample */
+  /* group 9: sample by sample */
   for (int s = 0; s < n; s++) {
     /* deepfm.rank:13  table v : f32[field, D] ~ normal(0, 0.01) */
     for (int f = 0; f < 3; f++) {

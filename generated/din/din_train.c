@@ -10,7 +10,7 @@
  *   score_0_sum [80] (product); kept: tile (score_0_out reads it in another loop; nothing fused
  *       after it: its reader is not pointwise)
  * group 3, phase 1, sample by sample:
- *   h [L, D]; kept: tile (an operand of the product d_score_0_sum_1)
+ *   h [L, D]; kept: tile (an operand of the product line 16)
  *   score_0_weight_plus_1 [D, 80], with *; kept: local (used up in the same turn)
  *   score_0_out [L, 80] (product), with + < where; kept: tile (an operand of the product
  *       grad_score_1_weight)
@@ -44,15 +44,14 @@
  *       batch, finished only when that is)
  * group 10, phase 1, all rows of the tile:
  *   d_logit_0 [200] (product), with < where; kept: tile (an operand of the product d_logit_0_in)
- * group 11, phase 1, sample by sample:
- *   grad_logit_0_bias [200] (sum); kept: summed (samples meet)
- * group 12, phase 1, all rows of the tile:
+ *   grad_logit_0_bias [200] (sum), in the kernel of this product; kept: summed
+ * group 11, phase 1, all rows of the tile:
  *   grad_logit_0_weight [200, logit.0.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 13, phase 1, all rows of the tile:
+ * group 12, phase 1, all rows of the tile:
  *   d_logit_0_in [64] (product); kept: tile (3 groups read it; nothing fused after it: several
  *       statements read it)
- * group 14, phase 1, sample by sample:
+ * group 13, phase 1, sample by sample:
  *   d_score_sum [L] (sum), with *; kept: local (used up in the same turn)
  *   d_score_sum_1 (sum), with *; kept: local (used up in the same turn)
  *   d_score [L], with -; kept: local (used up in the same turn)
@@ -60,30 +59,29 @@
  *   grad_score_2_weight [score.2.K] (sum), with *; kept: summed (samples meet)
  *   d_score_1 [L, 40], with < *; kept: tile (an operand of the product d_score_0)
  *   grad_score_1_bias [40] (sum); kept: summed (samples meet)
- * group 15, phase 1, all rows of the tile:
+ * group 14, phase 1, all rows of the tile:
  *   grad_score_1_weight [40, score.1.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 16, phase 1, all rows of the tile:
+ * group 15, phase 1, all rows of the tile:
  *   d_score_0 [L, 80] (product), with < where; kept: tile (an operand of the product d_h_sum)
- * group 17, phase 1, sample by sample:
+ *   grad_score_0_bias [80] (sum), in the kernel of this product; kept: summed
+ * group 16, phase 1, sample by sample:
  *   score_0_weight_plus [80, D], with + *; kept: local (used up in the same turn)
- *   grad_score_0_bias [80] (sum); kept: summed (samples meet)
  *   d_score_0_sum [80] (sum); kept: tile (an operand of the product d_score_0_in)
- *   d_score_0_sum_1 [80, D] (product); kept: local (used up in the same turn; nothing fused
- *       after it: several statements read it)
+ *   line 16 [80, D] (product) (nothing but sums in its kernel reads it)
+ *   grad_score_0_weight_part_1 [80, D] (sum), in the kernel of this product; kept: summed
+ *   grad_score_0_weight_part_2 [80, D] (sum), in the kernel of this product; kept: summed
+ *   d_score_0_in_1 [D] (sum), in the kernel of this product; kept: tile
  *   d_h_sum [L, D] (product); kept: local (used up in the same turn; nothing fused after it: its
  *       reader is not pointwise)
- *   grad_score_0_weight_part_1 [80, D] (sum); kept: summed (samples meet)
- *   grad_score_0_weight_part_2 [80, D] (sum), with *; kept: summed (samples meet)
- *   d_score_0_in_1 [D] (sum), with *; kept: tile (ads reads it in another loop)
  *   ads [D] (gradient rows), with * +
- * group 18, phase 1, all rows of the tile:
+ * group 17, phase 1, all rows of the tile:
  *   grad_score_0_weight_part [80, D] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 19, phase 1, all rows of the tile:
+ * group 18, phase 1, all rows of the tile:
  *   d_score_0_in [D] (product); kept: tile (ads reads it in another loop; nothing fused after
  *       it: its reader is not pointwise)
- * group 20, phase 1, sample by sample:
+ * group 19, phase 1, sample by sample:
  *   ads [D] (gradient rows), with * + */
 
 #include "din_parts.h"
@@ -486,31 +484,29 @@ static void train_tile_0(
     rank_store(grad_logit_1_weight + row * 208 + col, sum));
 
   /* group 10: all rows of the tile */
+  _Alignas(64) rank_real grad_logit_0_bias_here[208] = {0};
   /* [samples, 80] x [80, 200], then gate; 32000 flops for each row */
   RANK_GEMM(n, 200, 80, d_logit_1, 80, 1, logit_1_weight, 200, (rank_vec){0},
-    rank_store(
-      d_logit_0 + row * 208 + col, rank_gate(rank_load(logit_0_out + row * 208 + col), sum)));
-
-  /* group 11: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(
+       d_logit_0 + row * 208 + col, rank_gate(rank_load(logit_0_out + row * 208 + col), sum)),
+      rank_add(grad_logit_0_bias_here + col, rank_load(d_logit_0 + row * 208 + col))));
 #pragma omp simd
-    for (int i = 0; i < 200; i++) {
-      grad_logit_0_bias[i] += d_logit_0[s * 208 + i];
-    }
+  for (int i = 0; i < 200; i++) {
+    grad_logit_0_bias[i] += grad_logit_0_bias_here[i];
   }
 
-  /* group 12: all rows of the tile */
+  /* group 11: all rows of the tile */
   /* [200, samples] x [samples, 64], summed over the batch; 25600 flops for each row */
   RANK_GEMM_ROWS(200, 64, n, d_logit_0, 1, 208, logit_0_in, 64,
     rank_load(grad_logit_0_weight + row * 64 + col),
     rank_store(grad_logit_0_weight + row * 64 + col, sum));
 
-  /* group 13: all rows of the tile */
+  /* group 12: all rows of the tile */
   /* [samples, 200] x [200, 64]; 25600 flops for each row */
   RANK_GEMM(n, 64, 200, d_logit_0, 208, 1, logit_0_weight, 64, (rank_vec){0},
     rank_store(d_logit_0_in + row * 64 + col, sum));
 
-  /* group 14: sample by sample */
+  /* group 13: sample by sample */
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
@@ -559,19 +555,25 @@ static void train_tile_0(
     }
   }
 
-  /* group 15: all rows of the tile */
+  /* group 14: all rows of the tile */
   /* [40, rows of L] x [rows of L, 80], summed over the batch; 6400 flops for each row */
   RANK_GEMM_ROWS(40, 80, L_off[n] - L_off[0], d_score_1, 1, 48, score_0_out, 80,
     rank_load(grad_score_1_weight + row * 80 + col),
     rank_store(grad_score_1_weight + row * 80 + col, sum));
 
-  /* group 16: all rows of the tile */
+  /* group 15: all rows of the tile */
+  _Alignas(64) rank_real grad_score_0_bias_here[80] = {0};
   /* [rows of L, 40] x [40, 80], then gate; 6400 flops for each row */
   RANK_GEMM(L_off[n] - L_off[0], 80, 40, d_score_1, 48, 1, score_1_weight, 80, (rank_vec){0},
-    rank_store(
-      d_score_0 + row * 80 + col, rank_gate(rank_load(score_0_out + row * 80 + col), sum)));
+    (rank_store(
+       d_score_0 + row * 80 + col, rank_gate(rank_load(score_0_out + row * 80 + col), sum)),
+      rank_add(grad_score_0_bias_here + col, rank_load(d_score_0 + row * 80 + col))));
+#pragma omp simd
+  for (int i = 0; i < 80; i++) {
+    grad_score_0_bias[i] += grad_score_0_bias_here[i];
+  }
 
-  /* group 17: sample by sample */
+  /* group 16: sample by sample */
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
@@ -584,41 +586,32 @@ static void train_tile_0(
                                           score_0_weight[i * 128 + d + 96] * t[s * 32 + d];
       }
     }
-    _Alignas(64) rank_real grad_score_0_bias_here[80] = {0};
     _Alignas(64) rank_real d_score_0_sum_here[80] = {0};
     for (int l = 0; l < L_len; l++) {
 #pragma omp simd
       for (int i = 0; i < 80; i++) {
-        grad_score_0_bias_here[i] += d_score_0[(L_row + l) * 80 + i];
         d_score_0_sum_here[i] += d_score_0[(L_row + l) * 80 + i];
       }
     }
 #pragma omp simd
     for (int i = 0; i < 80; i++) {
-      grad_score_0_bias[i] += grad_score_0_bias_here[i];
       d_score_0_sum[s * 80 + i] = d_score_0_sum_here[i];
     }
-    _Alignas(64) rank_real d_score_0_sum_1[2560];
+    _Alignas(64) rank_real d_score_0_in_1_here[32] = {0};
     /* [80, L_len] x [L_len, 32]; 5120 flops for each row */
     RANK_GEMM(80, 32, L_len, d_score_0 + L_row * 80, 1, 80, h + L_row * 32, 32, (rank_vec){0},
-      rank_store(d_score_0_sum_1 + row * 32 + col, sum));
-    _Alignas(64) rank_real d_h_sum[1600];
-    /* [L_len, 80] x [80, 32]; 5120 flops for each row */
-    RANK_GEMM(L_len, 32, 80, d_score_0 + L_row * 80, 80, 1, score_0_weight_plus, 32, (rank_vec){0},
-      rank_store(d_h_sum + row * 32 + col, sum));
-    _Alignas(64) rank_real d_score_0_in_1_here[32] = {0};
-    for (int i = 0; i < 80; i++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_score_0_weight_part_1[i * 32 + d] += d_score_0_sum_1[i * 32 + d];
-        grad_score_0_weight_part_2[i * 32 + d] += d_score_0_sum_1[i * 32 + d] * t[s * 32 + d];
-        d_score_0_in_1_here[d] += d_score_0_sum_1[i * 32 + d] * score_0_weight[i * 128 + d + 96];
-      }
-    }
+      (rank_add(grad_score_0_weight_part_1 + row * 32 + col, sum),
+        rank_add(grad_score_0_weight_part_2 + row * 32 + col, sum * rank_load(t + s * 32 + col)),
+        rank_add(
+          d_score_0_in_1_here + col, sum * rank_load(score_0_weight + row * 128 + col + 96))));
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
       d_score_0_in_1[s * 32 + d] = d_score_0_in_1_here[d];
     }
+    _Alignas(64) rank_real d_h_sum[1600];
+    /* [L_len, 80] x [80, 32]; 5120 flops for each row */
+    RANK_GEMM(L_len, 32, 80, d_score_0 + L_row * 80, 80, 1, score_0_weight_plus, 32, (rank_vec){0},
+      rank_store(d_h_sum + row * 32 + col, sum));
     /* din.rank:12  table ads : f32[2000, D] ~ normal(0, 1) */
     for (int l = 0; l < L_len; l++) {
       const long at = step->ads_at[0] + L_off[s] + l;
@@ -631,19 +624,19 @@ static void train_tile_0(
     }
   }
 
-  /* group 18: all rows of the tile */
+  /* group 17: all rows of the tile */
   /* din.rank:16  score = mlp(concat(h, t, h - t, h * t), 80, 40, 1; relu) */
   /* [80, samples] x [samples, 32], summed over the batch; 5120 flops for each row */
   RANK_GEMM_ROWS(80, 32, n, d_score_0_sum, 1, 80, t, 32,
     rank_load(grad_score_0_weight_part + row * 32 + col),
     rank_store(grad_score_0_weight_part + row * 32 + col, sum));
 
-  /* group 19: all rows of the tile */
+  /* group 18: all rows of the tile */
   /* [samples, 80] x [80, 32]; 5120 flops for each row */
   RANK_GEMM(n, 32, 80, d_score_0_sum, 80, 1, score_0_weight_minus, 32, (rank_vec){0},
     rank_store(d_score_0_in + row * 32 + col, sum));
 
-  /* group 20: sample by sample */
+  /* group 19: sample by sample */
   for (int s = 0; s < n; s++) {
     /* din.rank:12  table ads : f32[2000, D] ~ normal(0, 1) */
     {

@@ -41,13 +41,12 @@
  * group 6, phase 3, all rows of the tile:
  *   logit_0_sum [200] (product); kept: whole batch (a later phase, another sample or the update
  *       reads it; nothing fused after it: several statements read it)
- * group 7, phase 3, sample by sample:
- *   grad_logit_1_running_mean_part [200] (sum), with +; kept: summed (samples meet)
- * group 8, phase 4, sample by sample:
+ *   grad_logit_1_running_mean_part [200] (sum), in the kernel of this product; kept: summed
+ * group 7, phase 4, sample by sample:
  *   logit_0_out [200], with +; kept: whole batch (a later phase, another sample or the update
  *       reads it)
  *   grad_score_0_weight_part_1 [200] (sum), with *; kept: summed (samples meet)
- * group 9, phase 5, sample by sample:
+ * group 8, phase 5, sample by sample:
  *   logit_ratio_2 [200]; kept: whole batch (a later phase, another sample or the update reads
  *       it)
  *   logit_sigmoid [200]; kept: whole batch (a later phase, another sample or the update reads
@@ -56,16 +55,15 @@
  *   logit_times [200]; kept: whole batch (a later phase, another sample or the update reads it)
  *   logit_0_out_1 [200], with + *; kept: whole batch (a later phase, another sample or the
  *       update reads it)
- * group 10, phase 5, all rows of the tile:
+ * group 9, phase 5, all rows of the tile:
  *   logit_2_sum [80] (product); kept: whole batch (a later phase, another sample or the update
  *       reads it; nothing fused after it: several statements read it)
- * group 11, phase 5, sample by sample:
- *   grad_logit_3_running_mean_part [80] (sum), with +; kept: summed (samples meet)
- * group 12, phase 6, sample by sample:
+ *   grad_logit_3_running_mean_part [80] (sum), in the kernel of this product; kept: summed
+ * group 10, phase 6, sample by sample:
  *   logit_2_out [80], with +; kept: whole batch (a later phase, another sample or the update
  *       reads it)
  *   grad_score_0_weight_part_2 [80] (sum), with *; kept: summed (samples meet)
- * group 13, phase 7, sample by sample:
+ * group 11, phase 7, sample by sample:
  *   logit_ratio_5 [80]; kept: local (used up in the same turn)
  *   logit_sigmoid_1 [80]; kept: whole batch (a later phase, another sample or the update reads
  *       it)
@@ -84,37 +82,37 @@
  *       the update reads it)
  *   grad_score_0_weight_part_3 [80] (sum), with *; kept: summed (samples meet)
  *   loss_sum (sum), with + - softplus *; kept: summed (samples meet)
- * group 14, phase 8, sample by sample:
+ * group 12, phase 8, sample by sample:
  *   d_logit_2_plus [80], with / * max; kept: whole batch (a later phase, another sample or the
  *       update reads it)
  *   grad_score_0_weight_part_4 [80] (sum); kept: summed (samples meet)
- * group 15, phase 9, sample by sample:
+ * group 13, phase 9, sample by sample:
  *   logit_3_running_var_minus [80], with * + max sqrt /; kept: tile (an operand of the product
  *       d_logit_2_in)
  *   grad_logit_2_bias [80] (sum); kept: summed (samples meet)
- * group 16, phase 9, all rows of the tile:
+ * group 14, phase 9, all rows of the tile:
  *   grad_logit_2_weight [80, logit.2.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 17, phase 9, all rows of the tile:
+ * group 15, phase 9, all rows of the tile:
  *   d_logit_2_in [200] (product); kept: whole batch (a later phase, another sample or the update
  *       reads it; nothing fused after it: several statements read it)
- * group 18, phase 9, sample by sample:
- *   grad_logit_1_alpha [200] (sum), with + *; kept: summed (samples meet)
+ *   grad_logit_1_alpha [200] (sum), in the kernel of this product; kept: summed
+ * group 16, phase 9, sample by sample:
  *   grad_score_0_weight_part_5 [200] (sum), with *; kept: summed (samples meet)
- * group 19, phase 10, sample by sample:
+ * group 17, phase 10, sample by sample:
  *   d_logit_0_plus [200], with / * max; kept: whole batch (a later phase, another sample or the
  *       update reads it)
  *   grad_score_0_weight_part_6 [200] (sum); kept: summed (samples meet)
- * group 20, phase 11, sample by sample:
+ * group 18, phase 11, sample by sample:
  *   d_logit_0 [200], with * + max sqrt /; kept: tile (an operand of the product d_logit_0_in)
  *   grad_logit_0_bias [200] (sum); kept: summed (samples meet)
- * group 21, phase 11, all rows of the tile:
+ * group 19, phase 11, all rows of the tile:
  *   grad_logit_0_weight [200, logit.0.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 22, phase 11, all rows of the tile:
+ * group 20, phase 11, all rows of the tile:
  *   d_logit_0_in [64] (product); kept: whole batch (a later phase, another sample or the update
  *       reads it; nothing fused after it: several statements read it)
- * group 23, phase 11, sample by sample:
+ * group 21, phase 11, sample by sample:
  *   d_score [L] (sum), with *; kept: whole batch (a later phase, another sample or the update
  *       reads it)
  *   grad_score_2_bias (sum); kept: summed (samples meet)
@@ -124,29 +122,28 @@
  *   d_score_0_times [L, 36], with * - sigmoid; kept: whole batch (a later phase, another sample
  *       or the update reads it)
  *   grad_score_0_weight_part_7 [36] (sum), with *; kept: summed (samples meet)
- * group 24, phase 12, sample by sample:
+ * group 22, phase 12, sample by sample:
  *   d_score_0_plus [L, 36], with / *; kept: whole batch (a later phase, another sample or the
  *       update reads it)
  *   grad_score_0_weight_part_8 [36] (sum); kept: summed (samples meet)
- * group 25, phase 13, sample by sample:
+ * group 23, phase 13, sample by sample:
  *   d_score_0_minus [L, 36], with * +; kept: local (used up in the same turn)
  *   grad_score_0_bias [36] (sum); kept: summed (samples meet)
  *   d_score_0_sum [36] (sum); kept: tile (an operand of the product d_score_0_in)
- *   d_score_0_sum_1 [36, D] (product); kept: local (used up in the same turn; nothing fused
- *       after it: several statements read it)
+ *   line 16 [36, D] (product) (nothing but sums in its kernel reads it)
+ *   grad_score_0_weight_part_10 [36, D] (sum), in the kernel of this product; kept: summed
+ *   grad_score_0_weight_part_11 [36, D] (sum), in the kernel of this product; kept: summed
+ *   d_score_0_in_1 [D] (sum), in the kernel of this product; kept: tile
  *   d_h_sum [L, D] (product); kept: local (used up in the same turn; nothing fused after it: its
  *       reader is not pointwise)
- *   grad_score_0_weight_part_10 [36, D] (sum); kept: summed (samples meet)
- *   grad_score_0_weight_part_11 [36, D] (sum), with *; kept: summed (samples meet)
- *   d_score_0_in_1 [D] (sum), with *; kept: tile (ads reads it in another loop)
  *   ads [D] (gradient rows), with * +
- * group 26, phase 13, all rows of the tile:
+ * group 24, phase 13, all rows of the tile:
  *   grad_score_0_weight_part_9 [36, D] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 27, phase 13, all rows of the tile:
+ * group 25, phase 13, all rows of the tile:
  *   d_score_0_in [D] (product); kept: tile (ads reads it in another loop; nothing fused after
  *       it: its reader is not pointwise)
- * group 28, phase 13, sample by sample:
+ * group 26, phase 13, sample by sample:
  *   ads [D] (gradient rows), with * + */
 
 #include "din_dice_parts.h"
@@ -685,16 +682,14 @@ static void train_tile_2(
   }
 
   /* group 6: all rows of the tile */
+  _Alignas(64) rank_real grad_logit_1_running_mean_part_here[208] = {0};
   /* [samples, 64] x [64, 200]; 25600 flops for each row */
   RANK_GEMM(n, 200, 64, logit_0_in, 64, 1, logit_0_weight_packed, 208, (rank_vec){0},
-    rank_store(logit_0_sum + row * 208 + col, sum));
-
-  /* group 7: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(logit_0_sum + row * 208 + col, sum),
+      rank_add(grad_logit_1_running_mean_part_here + col, sum + rank_load(logit_0_bias + col))));
 #pragma omp simd
-    for (int i = 0; i < 200; i++) {
-      grad_logit_1_running_mean_part[i] += logit_0_sum[s * 208 + i] + logit_0_bias[i];
-    }
+  for (int i = 0; i < 200; i++) {
+    grad_logit_1_running_mean_part[i] += grad_logit_1_running_mean_part_here[i];
   }
   (void)tile;
 }
@@ -733,7 +728,7 @@ static void train_tile_3(
   rank_real *restrict logit_0_out = step->logit_0_out + s0 * 208;
   rank_real *restrict grad_score_0_weight_part_1 = sums->phase_3.grad_score_0_weight_part_1;
 
-  /* group 8: sample by sample */
+  /* group 7: sample by sample */
   for (int s = 0; s < n; s++) {
 #pragma omp simd
     for (int i = 0; i < 200; i++) {
@@ -797,7 +792,7 @@ static void train_tile_4(
   rank_real *restrict grad_logit_3_running_mean_part = sums->phase_4.grad_logit_3_running_mean_part;
   const rank_real *restrict logit_2_weight_packed = step->totals->logit_2_weight_packed;
 
-  /* group 9: sample by sample */
+  /* group 8: sample by sample */
   for (int s = 0; s < n; s++) {
 #pragma omp simd
     for (int i = 0; i < 200; i++) {
@@ -811,17 +806,15 @@ static void train_tile_4(
     }
   }
 
-  /* group 10: all rows of the tile */
+  /* group 9: all rows of the tile */
+  _Alignas(64) rank_real grad_logit_3_running_mean_part_here[80] = {0};
   /* [samples, 200] x [200, 80]; 32000 flops for each row */
   RANK_GEMM(n, 80, 200, logit_0_out_1, 208, 1, logit_2_weight_packed, 80, (rank_vec){0},
-    rank_store(logit_2_sum + row * 80 + col, sum));
-
-  /* group 11: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(logit_2_sum + row * 80 + col, sum),
+      rank_add(grad_logit_3_running_mean_part_here + col, sum + rank_load(logit_2_bias + col))));
 #pragma omp simd
-    for (int i = 0; i < 80; i++) {
-      grad_logit_3_running_mean_part[i] += logit_2_sum[s * 80 + i] + logit_2_bias[i];
-    }
+  for (int i = 0; i < 80; i++) {
+    grad_logit_3_running_mean_part[i] += grad_logit_3_running_mean_part_here[i];
   }
   (void)tile;
 }
@@ -860,7 +853,7 @@ static void train_tile_5(
   rank_real *restrict logit_2_out = step->logit_2_out + s0 * 80;
   rank_real *restrict grad_score_0_weight_part_2 = sums->phase_5.grad_score_0_weight_part_2;
 
-  /* group 12: sample by sample */
+  /* group 10: sample by sample */
   for (int s = 0; s < n; s++) {
 #pragma omp simd
     for (int i = 0; i < 80; i++) {
@@ -928,7 +921,7 @@ static void train_tile_6(
   rank_real *restrict grad_score_0_weight_part_3 = sums->phase_6.grad_score_0_weight_part_3;
   rank_real *restrict loss_sum = sums->phase_6.loss_sum;
 
-  /* group 13: sample by sample */
+  /* group 11: sample by sample */
   for (int s = 0; s < n; s++) {
     _Alignas(64) rank_real logit_ratio_5[80];
     _Alignas(64) rank_real logit_minus_1[80];
@@ -984,7 +977,7 @@ static void train_tile_7(
   rank_real *restrict d_logit_2_plus = step->d_logit_2_plus + s0 * 80;
   rank_real *restrict grad_score_0_weight_part_4 = sums->phase_7.grad_score_0_weight_part_4;
 
-  /* group 14: sample by sample */
+  /* group 12: sample by sample */
   for (int s = 0; s < n; s++) {
 #pragma omp simd
     for (int i = 0; i < 80; i++) {
@@ -1030,7 +1023,7 @@ static void train_tile_8(
   rank_real *restrict d_logit_0_times = step->d_logit_0_times + s0 * 208;
   rank_real *restrict grad_score_0_weight_part_5 = sums->phase_8.grad_score_0_weight_part_5;
 
-  /* group 15: sample by sample */
+  /* group 13: sample by sample */
   for (int s = 0; s < n; s++) {
 #pragma omp simd
     for (int i = 0; i < 80; i++) {
@@ -1044,16 +1037,20 @@ static void train_tile_8(
     }
   }
 
-  /* group 16: all rows of the tile */
+  /* group 14: all rows of the tile */
   /* [80, samples] x [samples, 200], summed over the batch; 32000 flops for each row */
   RANK_GEMM_ROWS(80, 200, n, logit_3_running_var_minus, 1, 80, logit_0_out_1, 208,
     rank_load(grad_logit_2_weight + row * 208 + col),
     rank_store(grad_logit_2_weight + row * 208 + col, sum));
 
-  /* group 17: all rows of the tile */
+  /* group 15: all rows of the tile */
+  _Alignas(64) rank_real grad_logit_1_alpha_here[208] = {0};
   /* [samples, 80] x [80, 200]; 32000 flops for each row */
   RANK_GEMM(n, 200, 80, logit_3_running_var_minus, 80, 1, logit_2_weight, 200, (rank_vec){0},
     (rank_store(d_logit_2_in + row * 208 + col, sum),
+      rank_add(grad_logit_1_alpha_here + col,
+        sum * (rank_load(logit_0_sum + row * 208 + col) + rank_load(logit_0_bias + col)) *
+          rank_load(logit_minus + row * 208 + col)),
       rank_store(d_logit_0_times + row * 208 + col,
         (rank_load(d_logit_2_in + row * 208 + col) *
             (rank_load(logit_0_sum + row * 208 + col) + rank_load(logit_0_bias + col)) -
@@ -1062,14 +1059,15 @@ static void train_tile_8(
             rank_load(logit_1_alpha + col)) *
           rank_load(logit_sigmoid + row * 208 + col) *
           rank_sigmoid(-rank_load(logit_ratio_2 + row * 208 + col)))));
+#pragma omp simd
+  for (int i = 0; i < 200; i++) {
+    grad_logit_1_alpha[i] += grad_logit_1_alpha_here[i];
+  }
 
-  /* group 18: sample by sample */
+  /* group 16: sample by sample */
   for (int s = 0; s < n; s++) {
 #pragma omp simd
     for (int i = 0; i < 200; i++) {
-      grad_logit_1_alpha[i] += d_logit_2_in[s * 208 + i] *
-                               (logit_0_sum[s * 208 + i] + logit_0_bias[i]) *
-                               logit_minus[s * 208 + i];
       grad_score_0_weight_part_5[i] += d_logit_0_times[s * 208 + i] * logit_ratio_2[s * 208 + i];
     }
   }
@@ -1091,7 +1089,7 @@ static void train_tile_9(
   rank_real *restrict d_logit_0_plus = step->d_logit_0_plus + s0 * 208;
   rank_real *restrict grad_score_0_weight_part_6 = sums->phase_9.grad_score_0_weight_part_6;
 
-  /* group 19: sample by sample */
+  /* group 17: sample by sample */
   for (int s = 0; s < n; s++) {
 #pragma omp simd
     for (int i = 0; i < 200; i++) {
@@ -1145,7 +1143,7 @@ static void train_tile_10(
   rank_real *restrict d_score_0_times = step->d_score_0_times + (long)L_off[0] * 48;
   rank_real *restrict grad_score_0_weight_part_7 = sums->phase_10.grad_score_0_weight_part_7;
 
-  /* group 20: sample by sample */
+  /* group 18: sample by sample */
   for (int s = 0; s < n; s++) {
 #pragma omp simd
     for (int i = 0; i < 200; i++) {
@@ -1158,18 +1156,18 @@ static void train_tile_10(
     }
   }
 
-  /* group 21: all rows of the tile */
+  /* group 19: all rows of the tile */
   /* [200, samples] x [samples, 64], summed over the batch; 25600 flops for each row */
   RANK_GEMM_ROWS(200, 64, n, d_logit_0, 1, 208, logit_0_in, 64,
     rank_load(grad_logit_0_weight + row * 64 + col),
     rank_store(grad_logit_0_weight + row * 64 + col, sum));
 
-  /* group 22: all rows of the tile */
+  /* group 20: all rows of the tile */
   /* [samples, 200] x [200, 64]; 25600 flops for each row */
   RANK_GEMM(n, 64, 200, d_logit_0, 208, 1, logit_0_weight, 64, (rank_vec){0},
     rank_store(d_logit_0_in + row * 64 + col, sum));
 
-  /* group 23: sample by sample */
+  /* group 21: sample by sample */
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
@@ -1247,7 +1245,7 @@ static void train_tile_11(
   rank_real *restrict d_score_0_plus = step->d_score_0_plus + (long)L_off[0] * 48;
   rank_real *restrict grad_score_0_weight_part_8 = sums->phase_11.grad_score_0_weight_part_8;
 
-  /* group 24: sample by sample */
+  /* group 22: sample by sample */
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
@@ -1314,7 +1312,7 @@ static void train_tile_12(
   rank_real *restrict grad_score_0_weight_part_11 = sums->phase_12.grad_score_0_weight_part_11;
   rank_real *restrict d_score_0_in_1 = tile->d_score_0_in_1;
 
-  /* group 25: sample by sample */
+  /* group 23: sample by sample */
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
@@ -1337,27 +1335,21 @@ static void train_tile_12(
       grad_score_0_bias[i] += grad_score_0_bias_here[i];
       d_score_0_sum[s * 48 + i] = d_score_0_sum_here[i];
     }
-    _Alignas(64) rank_real d_score_0_sum_1[1152];
+    _Alignas(64) rank_real d_score_0_in_1_here[32] = {0};
     /* [36, L_len] x [L_len, 32]; 2304 flops for each row */
     RANK_GEMM(36, 32, L_len, d_score_0_minus, 1, 48, h + L_row * 32, 32, (rank_vec){0},
-      rank_store(d_score_0_sum_1 + row * 32 + col, sum));
-    _Alignas(64) rank_real d_h_sum[1600];
-    /* [L_len, 36] x [36, 32]; 2304 flops for each row */
-    RANK_GEMM(L_len, 32, 36, d_score_0_minus, 48, 1, score_0_weight_plus + s * 1152, 32,
-      (rank_vec){0}, rank_store(d_h_sum + row * 32 + col, sum));
-    _Alignas(64) rank_real d_score_0_in_1_here[32] = {0};
-    for (int i = 0; i < 36; i++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_score_0_weight_part_10[i * 32 + d] += d_score_0_sum_1[i * 32 + d];
-        grad_score_0_weight_part_11[i * 32 + d] += d_score_0_sum_1[i * 32 + d] * t[s * 32 + d];
-        d_score_0_in_1_here[d] += d_score_0_sum_1[i * 32 + d] * score_0_weight[i * 96 + d + 32];
-      }
-    }
+      (rank_add(grad_score_0_weight_part_10 + row * 32 + col, sum),
+        rank_add(grad_score_0_weight_part_11 + row * 32 + col, sum * rank_load(t + s * 32 + col)),
+        rank_add(
+          d_score_0_in_1_here + col, sum * rank_load(score_0_weight + row * 96 + col + 32))));
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
       d_score_0_in_1[s * 32 + d] = d_score_0_in_1_here[d];
     }
+    _Alignas(64) rank_real d_h_sum[1600];
+    /* [L_len, 36] x [36, 32]; 2304 flops for each row */
+    RANK_GEMM(L_len, 32, 36, d_score_0_minus, 48, 1, score_0_weight_plus + s * 1152, 32,
+      (rank_vec){0}, rank_store(d_h_sum + row * 32 + col, sum));
     /* din_dice.rank:12  table ads : f32[2000, D] ~ normal(0, 1) */
     for (int l = 0; l < L_len; l++) {
       const long at = step->ads_at[0] + L_off[s] + l;
@@ -1370,19 +1362,19 @@ static void train_tile_12(
     }
   }
 
-  /* group 26: all rows of the tile */
+  /* group 24: all rows of the tile */
   /* din_dice.rank:16  score = mlp(concat(h, h * t, t), 36, 1; dice) */
   /* [36, samples] x [samples, 32], summed over the batch; 2304 flops for each row */
   RANK_GEMM_ROWS(36, 32, n, d_score_0_sum, 1, 48, t, 32,
     rank_load(grad_score_0_weight_part_9 + row * 32 + col),
     rank_store(grad_score_0_weight_part_9 + row * 32 + col, sum));
 
-  /* group 27: all rows of the tile */
+  /* group 25: all rows of the tile */
   /* [samples, 36] x [36, 32]; 2304 flops for each row */
   RANK_GEMM(n, 32, 36, d_score_0_sum, 48, 1, score_0_weight + 64, 96, (rank_vec){0},
     rank_store(d_score_0_in + row * 32 + col, sum));
 
-  /* group 28: sample by sample */
+  /* group 26: sample by sample */
   for (int s = 0; s < n; s++) {
     /* din_dice.rank:12  table ads : f32[2000, D] ~ normal(0, 1) */
     {

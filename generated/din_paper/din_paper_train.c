@@ -6,7 +6,7 @@
  *     where they share factors
  * group 1, phase 1, sample by sample:
  *   t [D]; kept: tile (an operand of the product grad_score_0_weight_part)
- *   h [L, D]; kept: tile (an operand of the product d_score_0_sum_1)
+ *   h [L, D]; kept: tile (an operand of the product line 16)
  *   score_0_weight_plus_1 [D, 36], with *; kept: local (used up in the same turn)
  *   score_sum [L, 36] (product); kept: tile (2 groups read it; nothing fused after it: several
  *       statements read it)
@@ -64,13 +64,12 @@
  *   d_score_0 [L, 36], with * where; kept: local (used up in the same turn)
  *   grad_score_0_bias [36] (sum); kept: summed (samples meet)
  *   d_score_0_sum [36] (sum); kept: tile (an operand of the product d_score_0_in)
- *   d_score_0_sum_1 [36, D] (product); kept: local (used up in the same turn; nothing fused
- *       after it: several statements read it)
+ *   line 16 [36, D] (product) (nothing but sums in its kernel reads it)
+ *   grad_score_0_weight_part_1 [36, D] (sum), in the kernel of this product; kept: summed
+ *   grad_score_0_weight_part_2 [36, D] (sum), in the kernel of this product; kept: summed
+ *   d_score_0_in_1 [D] (sum), in the kernel of this product; kept: tile
  *   d_h_sum [L, D] (product); kept: local (used up in the same turn; nothing fused after it: its
  *       reader is not pointwise)
- *   grad_score_0_weight_part_1 [36, D] (sum); kept: summed (samples meet)
- *   grad_score_0_weight_part_2 [36, D] (sum), with *; kept: summed (samples meet)
- *   d_score_0_in_1 [D] (sum), with *; kept: tile (ads reads it in another loop)
  *   ads [D] (gradient rows), with * +
  * group 13, phase 1, all rows of the tile:
  *   grad_score_0_weight_part [36, D] (product); kept: summed (samples meet; a sum over the
@@ -585,27 +584,21 @@ static void train_tile_0(
       grad_score_0_bias[i] += grad_score_0_bias_here[i];
       d_score_0_sum[s * 48 + i] = d_score_0_sum_here[i];
     }
-    _Alignas(64) rank_real d_score_0_sum_1[1152];
+    _Alignas(64) rank_real d_score_0_in_1_here[32] = {0};
     /* [36, L_len] x [L_len, 32]; 2304 flops for each row */
     RANK_GEMM(36, 32, L_len, d_score_0, 1, 48, h + L_row * 32, 32, (rank_vec){0},
-      rank_store(d_score_0_sum_1 + row * 32 + col, sum));
-    _Alignas(64) rank_real d_h_sum[1600];
-    /* [L_len, 36] x [36, 32]; 2304 flops for each row */
-    RANK_GEMM(L_len, 32, 36, d_score_0, 48, 1, score_0_weight_plus, 32, (rank_vec){0},
-      rank_store(d_h_sum + row * 32 + col, sum));
-    _Alignas(64) rank_real d_score_0_in_1_here[32] = {0};
-    for (int i = 0; i < 36; i++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_score_0_weight_part_1[i * 32 + d] += d_score_0_sum_1[i * 32 + d];
-        grad_score_0_weight_part_2[i * 32 + d] += d_score_0_sum_1[i * 32 + d] * t[s * 32 + d];
-        d_score_0_in_1_here[d] += d_score_0_sum_1[i * 32 + d] * score_0_weight[i * 96 + d + 32];
-      }
-    }
+      (rank_add(grad_score_0_weight_part_1 + row * 32 + col, sum),
+        rank_add(grad_score_0_weight_part_2 + row * 32 + col, sum * rank_load(t + s * 32 + col)),
+        rank_add(
+          d_score_0_in_1_here + col, sum * rank_load(score_0_weight + row * 96 + col + 32))));
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
       d_score_0_in_1[s * 32 + d] = d_score_0_in_1_here[d];
     }
+    _Alignas(64) rank_real d_h_sum[1600];
+    /* [L_len, 36] x [36, 32]; 2304 flops for each row */
+    RANK_GEMM(L_len, 32, 36, d_score_0, 48, 1, score_0_weight_plus, 32, (rank_vec){0},
+      rank_store(d_h_sum + row * 32 + col, sum));
     /* din_paper.rank:12  table ads : f32[2000, D] ~ normal(0, 1) */
     for (int l = 0; l < L_len; l++) {
       const long at = step->ads_at[0] + L_off[s] + l;

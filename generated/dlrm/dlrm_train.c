@@ -34,15 +34,14 @@
  *       batch, finished only when that is)
  * group 9, phase 1, all rows of the tile:
  *   d_logit_0 [64] (product), with < where; kept: tile (an operand of the product d_logit_0_in)
- * group 10, phase 1, sample by sample:
- *   grad_logit_0_bias [64] (sum); kept: summed (samples meet)
- * group 11, phase 1, all rows of the tile:
+ *   grad_logit_0_bias [64] (sum), in the kernel of this product; kept: summed
+ * group 10, phase 1, all rows of the tile:
  *   grad_logit_0_weight [64, logit.0.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 12, phase 1, all rows of the tile:
+ * group 11, phase 1, all rows of the tile:
  *   d_logit_0_in [22] (product); kept: tile (another group reads it, more than once; nothing
  *       fused after it: several statements read it)
- * group 13, phase 1, sample by sample:
+ * group 12, phase 1, sample by sample:
  *   d_z_square [V, W]; kept: local (used up in the same turn)
  *   d_z_sum [V, D] (product); kept: local (used up in the same turn; nothing fused after it:
  *       several statements read it)
@@ -51,20 +50,19 @@
  *   d_bottom_2 [D], with < +; kept: tile (an operand of the product d_bottom_1)
  *   grad_bottom_2_bias [D] (sum); kept: summed (samples meet)
  *   v [D] (gradient rows), with +
- * group 14, phase 1, all rows of the tile:
+ * group 13, phase 1, all rows of the tile:
  *   grad_bottom_2_weight [D, bottom.2.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 15, phase 1, all rows of the tile:
+ * group 14, phase 1, all rows of the tile:
  *   d_bottom_1 [32] (product), with < where; kept: tile (an operand of the product d_bottom_0)
- * group 16, phase 1, sample by sample:
- *   grad_bottom_1_bias [32] (sum); kept: summed (samples meet)
- * group 17, phase 1, all rows of the tile:
+ *   grad_bottom_1_bias [32] (sum), in the kernel of this product; kept: summed
+ * group 15, phase 1, all rows of the tile:
  *   grad_bottom_1_weight [32, bottom.1.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 18, phase 1, all rows of the tile:
- *   d_bottom_0 [64] (product), with < where; kept: tile (another group reads it, more than once)
- * group 19, phase 1, sample by sample:
- *   grad_bottom_0_bias [64] (sum); kept: summed (samples meet)
+ * group 16, phase 1, all rows of the tile:
+ *   d_bottom_0 [64] (product), with < where; kept: tile (2 groups read it)
+ *   grad_bottom_0_bias [64] (sum), in the kernel of this product; kept: summed
+ * group 17, phase 1, sample by sample:
  *   grad_bottom_0_weight [64, bottom.0.K] (sum), with *; kept: summed (samples meet) */
 
 #include "dlrm_parts.h"
@@ -384,31 +382,29 @@ static void train_tile_0(
     rank_store(grad_logit_1_weight + row * 64 + col, sum));
 
   /* group 9: all rows of the tile */
+  _Alignas(64) rank_real grad_logit_0_bias_here[64] = {0};
   /* [samples, 32] x [32, 64], then gate; 4096 flops for each row */
   RANK_GEMM(n, 64, 32, d_logit_1, 32, 1, logit_1_weight, 64, (rank_vec){0},
-    rank_store(
-      d_logit_0 + row * 64 + col, rank_gate(rank_load(logit_0_out + row * 64 + col), sum)));
-
-  /* group 10: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(
+       d_logit_0 + row * 64 + col, rank_gate(rank_load(logit_0_out + row * 64 + col), sum)),
+      rank_add(grad_logit_0_bias_here + col, rank_load(d_logit_0 + row * 64 + col))));
 #pragma omp simd
-    for (int i = 0; i < 64; i++) {
-      grad_logit_0_bias[i] += d_logit_0[s * 64 + i];
-    }
+  for (int i = 0; i < 64; i++) {
+    grad_logit_0_bias[i] += grad_logit_0_bias_here[i];
   }
 
-  /* group 11: all rows of the tile */
+  /* group 10: all rows of the tile */
   /* [64, samples] x [samples, 22], summed over the batch; 2816 flops for each row */
   RANK_GEMM_ROWS(64, 22, n, d_logit_0, 1, 64, logit_0_in, 32,
     rank_load(grad_logit_0_weight + row * 32 + col),
     rank_store(grad_logit_0_weight + row * 32 + col, sum));
 
-  /* group 12: all rows of the tile */
+  /* group 11: all rows of the tile */
   /* [samples, 64] x [64, 22]; 2816 flops for each row */
   RANK_GEMM(n, 22, 64, d_logit_0, 64, 1, logit_0_weight, 22, (rank_vec){0},
     rank_store(d_logit_0_in + row * 32 + col, sum));
 
-  /* group 13: sample by sample */
+  /* group 12: sample by sample */
   for (int s = 0; s < n; s++) {
     /* dlrm.rank:17  pair   = sum[D](z * z[V -> W])[V > W -> P] */
     _Alignas(64) rank_real d_z_square[16];
@@ -450,45 +446,45 @@ static void train_tile_0(
     }
   }
 
-  /* group 14: all rows of the tile */
+  /* group 13: all rows of the tile */
   /* dlrm.rank:15  bottom = relu(mlp(dense, 64, 32, D; relu)) */
   /* [16, samples] x [samples, 32], summed over the batch; 1024 flops for each row */
   RANK_GEMM_ROWS(16, 32, n, d_bottom_2, 1, 16, bottom_1_out, 32,
     rank_load(grad_bottom_2_weight + row * 32 + col),
     rank_store(grad_bottom_2_weight + row * 32 + col, sum));
 
-  /* group 15: all rows of the tile */
+  /* group 14: all rows of the tile */
+  _Alignas(64) rank_real grad_bottom_1_bias_here[32] = {0};
   /* [samples, 16] x [16, 32], then gate; 1024 flops for each row */
   RANK_GEMM(n, 32, 16, d_bottom_2, 16, 1, bottom_2_weight, 32, (rank_vec){0},
-    rank_store(
-      d_bottom_1 + row * 32 + col, rank_gate(rank_load(bottom_1_out + row * 32 + col), sum)));
-
-  /* group 16: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(
+       d_bottom_1 + row * 32 + col, rank_gate(rank_load(bottom_1_out + row * 32 + col), sum)),
+      rank_add(grad_bottom_1_bias_here + col, rank_load(d_bottom_1 + row * 32 + col))));
 #pragma omp simd
-    for (int i = 0; i < 32; i++) {
-      grad_bottom_1_bias[i] += d_bottom_1[s * 32 + i];
-    }
+  for (int i = 0; i < 32; i++) {
+    grad_bottom_1_bias[i] += grad_bottom_1_bias_here[i];
   }
 
-  /* group 17: all rows of the tile */
+  /* group 15: all rows of the tile */
   /* [32, samples] x [samples, 64], summed over the batch; 4096 flops for each row */
   RANK_GEMM_ROWS(32, 64, n, d_bottom_1, 1, 32, bottom_0_out, 64,
     rank_load(grad_bottom_1_weight + row * 64 + col),
     rank_store(grad_bottom_1_weight + row * 64 + col, sum));
 
-  /* group 18: all rows of the tile */
+  /* group 16: all rows of the tile */
+  _Alignas(64) rank_real grad_bottom_0_bias_here[64] = {0};
   /* [samples, 32] x [32, 64], then gate; 4096 flops for each row */
   RANK_GEMM(n, 64, 32, d_bottom_1, 32, 1, bottom_1_weight, 64, (rank_vec){0},
-    rank_store(
-      d_bottom_0 + row * 64 + col, rank_gate(rank_load(bottom_0_out + row * 64 + col), sum)));
-
-  /* group 19: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(
+       d_bottom_0 + row * 64 + col, rank_gate(rank_load(bottom_0_out + row * 64 + col), sum)),
+      rank_add(grad_bottom_0_bias_here + col, rank_load(d_bottom_0 + row * 64 + col))));
 #pragma omp simd
-    for (int i = 0; i < 64; i++) {
-      grad_bottom_0_bias[i] += d_bottom_0[s * 64 + i];
-    }
+  for (int i = 0; i < 64; i++) {
+    grad_bottom_0_bias[i] += grad_bottom_0_bias_here[i];
+  }
+
+  /* group 17: sample by sample */
+  for (int s = 0; s < n; s++) {
     for (int i = 0; i < 64; i++) {
       for (int k = 0; k < 3; k++) {
         grad_bottom_0_weight[i * 3 + k] += d_bottom_0[s * 64 + i] * dense[s * 3 + k];

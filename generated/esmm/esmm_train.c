@@ -37,29 +37,27 @@
  * group 9, phase 1, all rows of the tile:
  *   d_cc_logit_0 [256] (product), with < where; kept: tile (an operand of the product
  *       d_cc_logit_0_in)
- * group 10, phase 1, sample by sample:
- *   grad_cc_logit_0_bias [256] (sum); kept: summed (samples meet)
- * group 11, phase 1, all rows of the tile:
+ *   grad_cc_logit_0_bias [256] (sum), in the kernel of this product; kept: summed
+ * group 10, phase 1, all rows of the tile:
  *   grad_cc_logit_0_weight [256, cc_logit.0.K] (product); kept: summed (samples meet; a sum over
  *       the batch, finished only when that is)
- * group 12, phase 1, all rows of the tile:
+ * group 11, phase 1, all rows of the tile:
  *   d_cc_logit_0_in [30] (product); kept: tile (emb reads it in another loop; nothing fused
  *       after it: its reader is not pointwise)
- * group 13, phase 1, all rows of the tile:
+ * group 12, phase 1, all rows of the tile:
  *   grad_click_logit_1_weight [128, click_logit.1.K] (product); kept: summed (samples meet; a
  *       sum over the batch, finished only when that is)
- * group 14, phase 1, all rows of the tile:
+ * group 13, phase 1, all rows of the tile:
  *   d_click_logit_0 [256] (product), with < where; kept: tile (an operand of the product
  *       d_click_logit_0_in)
- * group 15, phase 1, sample by sample:
- *   grad_click_logit_0_bias [256] (sum); kept: summed (samples meet)
- * group 16, phase 1, all rows of the tile:
+ *   grad_click_logit_0_bias [256] (sum), in the kernel of this product; kept: summed
+ * group 14, phase 1, all rows of the tile:
  *   grad_click_logit_0_weight [256, click_logit.0.K] (product); kept: summed (samples meet; a
  *       sum over the batch, finished only when that is)
- * group 17, phase 1, all rows of the tile:
+ * group 15, phase 1, all rows of the tile:
  *   d_click_logit_0_in [30] (product); kept: tile (emb reads it in another loop; nothing fused
  *       after it: its reader is not pointwise)
- * group 18, phase 1, sample by sample:
+ * group 16, phase 1, sample by sample:
  *   emb [D] (gradient rows), with + */
 
 #include "esmm_parts.h"
@@ -369,63 +367,59 @@ static void train_tile_0(
     rank_store(grad_cc_logit_1_weight + row * 256 + col, sum));
 
   /* group 9: all rows of the tile */
+  _Alignas(64) rank_real grad_cc_logit_0_bias_here[256] = {0};
   /* [samples, 128] x [128, 256], then gate; 65536 flops for each row */
   RANK_GEMM(n, 256, 128, d_cc_logit_1, 128, 1, cc_logit_1_weight, 256, (rank_vec){0},
-    rank_store(
-      d_cc_logit_0 + row * 256 + col, rank_gate(rank_load(cc_logit_0_out + row * 256 + col), sum)));
-
-  /* group 10: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(
+       d_cc_logit_0 + row * 256 + col, rank_gate(rank_load(cc_logit_0_out + row * 256 + col), sum)),
+      rank_add(grad_cc_logit_0_bias_here + col, rank_load(d_cc_logit_0 + row * 256 + col))));
 #pragma omp simd
-    for (int i = 0; i < 256; i++) {
-      grad_cc_logit_0_bias[i] += d_cc_logit_0[s * 256 + i];
-    }
+  for (int i = 0; i < 256; i++) {
+    grad_cc_logit_0_bias[i] += grad_cc_logit_0_bias_here[i];
   }
 
-  /* group 11: all rows of the tile */
+  /* group 10: all rows of the tile */
   /* [256, samples] x [samples, 30], summed over the batch; 15360 flops for each row */
   RANK_GEMM_ROWS(256, 30, n, d_cc_logit_0, 1, 256, x, 32,
     rank_load(grad_cc_logit_0_weight + row * 32 + col),
     rank_store(grad_cc_logit_0_weight + row * 32 + col, sum));
 
-  /* group 12: all rows of the tile */
+  /* group 11: all rows of the tile */
   /* [samples, 256] x [256, 30]; 15360 flops for each row */
   RANK_GEMM(n, 30, 256, d_cc_logit_0, 256, 1, cc_logit_0_weight, 30, (rank_vec){0},
     rank_store(d_cc_logit_0_in + row * 32 + col, sum));
 
-  /* group 13: all rows of the tile */
+  /* group 12: all rows of the tile */
   /* esmm.rank:17  click_logit = mlp(x, 256, 128, 1; relu) */
   /* [128, samples] x [samples, 256], summed over the batch; 65536 flops for each row */
   RANK_GEMM_ROWS(128, 256, n, d_click_logit_1, 1, 128, click_logit_0_out, 256,
     rank_load(grad_click_logit_1_weight + row * 256 + col),
     rank_store(grad_click_logit_1_weight + row * 256 + col, sum));
 
-  /* group 14: all rows of the tile */
+  /* group 13: all rows of the tile */
+  _Alignas(64) rank_real grad_click_logit_0_bias_here[256] = {0};
   /* [samples, 128] x [128, 256], then gate; 65536 flops for each row */
   RANK_GEMM(n, 256, 128, d_click_logit_1, 128, 1, click_logit_1_weight, 256, (rank_vec){0},
-    rank_store(d_click_logit_0 + row * 256 + col,
-      rank_gate(rank_load(click_logit_0_out + row * 256 + col), sum)));
-
-  /* group 15: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(d_click_logit_0 + row * 256 + col,
+       rank_gate(rank_load(click_logit_0_out + row * 256 + col), sum)),
+      rank_add(grad_click_logit_0_bias_here + col, rank_load(d_click_logit_0 + row * 256 + col))));
 #pragma omp simd
-    for (int i = 0; i < 256; i++) {
-      grad_click_logit_0_bias[i] += d_click_logit_0[s * 256 + i];
-    }
+  for (int i = 0; i < 256; i++) {
+    grad_click_logit_0_bias[i] += grad_click_logit_0_bias_here[i];
   }
 
-  /* group 16: all rows of the tile */
+  /* group 14: all rows of the tile */
   /* [256, samples] x [samples, 30], summed over the batch; 15360 flops for each row */
   RANK_GEMM_ROWS(256, 30, n, d_click_logit_0, 1, 256, x, 32,
     rank_load(grad_click_logit_0_weight + row * 32 + col),
     rank_store(grad_click_logit_0_weight + row * 32 + col, sum));
 
-  /* group 17: all rows of the tile */
+  /* group 15: all rows of the tile */
   /* [samples, 256] x [256, 30]; 15360 flops for each row */
   RANK_GEMM(n, 30, 256, d_click_logit_0, 256, 1, click_logit_0_weight, 30, (rank_vec){0},
     rank_store(d_click_logit_0_in + row * 32 + col, sum));
 
-  /* group 18: sample by sample */
+  /* group 16: sample by sample */
   for (int s = 0; s < n; s++) {
     /* esmm.rank:14  table emb : f32[cat, D] ~ normal(0, 1) */
     for (int f = 0; f < 3; f++) {

@@ -8,7 +8,7 @@
  *   place_minus [L, D], with + *; kept: local (used up in the same turn)
  *   s1_y_sum_1 [L] (sum), with *; kept: local (used up in the same turn)
  *   s1_y_sqrt [L], with * +; kept: tile (2 groups read it)
- *   s1_y_ratio [L, D]; kept: tile (2 groups read it)
+ *   s1_y_ratio [L, D]; kept: tile (3 groups read it)
  *   s1_y [L, D], with *; kept: tile (an operand of the product grad_s1_1_weight)
  * group 2, phase 1, all rows of the tile:
  *   s1_1_out [L, D] (product), with +; kept: tile (an operand of the product d_s1_2)
@@ -30,7 +30,7 @@
  *   s1_minus [L, D], with + *; kept: local (used up in the same turn)
  *   s1_sum_1 [L] (sum), with *; kept: local (used up in the same turn)
  *   s1_sqrt [L], with * +; kept: tile (2 groups read it)
- *   s1_ratio [L, D]; kept: tile (2 groups read it)
+ *   s1_ratio [L, D]; kept: tile (3 groups read it)
  *   s1_4_weight_plus [L, D], with *; kept: tile (an operand of the product grad_s1_5_weight)
  * group 7, phase 1, all rows of the tile:
  *   s1_5_out [L, D] (product), with + < where; kept: tile (an operand of the product
@@ -44,7 +44,7 @@
  *   s2_y_minus [L, D], with *; kept: local (used up in the same turn)
  *   s2_y_sum_1 [L] (sum), with *; kept: local (used up in the same turn)
  *   s2_y_sqrt [L], with * +; kept: tile (2 groups read it)
- *   s2_y_ratio [L, D]; kept: tile (2 groups read it)
+ *   s2_y_ratio [L, D]; kept: tile (3 groups read it)
  *   s2_y [L, D], with *; kept: tile (an operand of the product grad_s2_1_weight)
  * group 10, phase 1, all rows of the tile:
  *   s2_1_out [L, D] (product), with +; kept: tile (an operand of the product d_s2_2)
@@ -65,7 +65,7 @@
  *   s2_minus [L, D], with *; kept: local (used up in the same turn)
  *   s2_sum_1 [L] (sum), with *; kept: local (used up in the same turn)
  *   s2_sqrt [L], with * +; kept: tile (2 groups read it)
- *   s2_ratio [L, D]; kept: tile (2 groups read it)
+ *   s2_ratio [L, D]; kept: tile (3 groups read it)
  *   s2_4_weight_plus [L, D], with *; kept: tile (an operand of the product grad_s2_5_weight)
  * group 15, phase 1, all rows of the tile:
  *   s2_5_out [L, D] (product), with + < where; kept: tile (an operand of the product
@@ -100,17 +100,16 @@
  *       finished only when that is)
  * group 19, phase 1, all rows of the tile:
  *   d_s2_5 [L, D] (product), with < where; kept: tile (an operand of the product d_s2_5_in)
- * group 20, phase 1, sample by sample:
- *   grad_s2_5_bias [D] (sum); kept: summed (samples meet)
- * group 21, phase 1, all rows of the tile:
+ *   grad_s2_5_bias [D] (sum), in the kernel of this product; kept: summed
+ * group 20, phase 1, all rows of the tile:
  *   grad_s2_5_weight [D, s2.5.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 22, phase 1, all rows of the tile:
- *   d_s2_5_in [L, D] (product); kept: tile (another group reads it, more than once; nothing
- *       fused after it: several statements read it)
- * group 23, phase 1, sample by sample:
- *   grad_s2_4_bias [D] (sum); kept: summed (samples meet)
- *   grad_s2_4_weight [D] (sum), with *; kept: summed (samples meet)
+ * group 21, phase 1, all rows of the tile:
+ *   d_s2_5_in [L, D] (product); kept: tile (2 groups read it; nothing fused after it: several
+ *       statements read it)
+ *   grad_s2_4_bias [D] (sum), in the kernel of this product; kept: summed
+ *   grad_s2_4_weight [D] (sum), in the kernel of this product; kept: summed
+ * group 22, phase 1, sample by sample:
  *   d_s2_4_in [L] (sum), with *; kept: local (used up in the same turn)
  *   d_s2_z_times [L], with /; kept: local (used up in the same turn)
  *   d_s2_z_plus [L, D], with * /; kept: local (used up in the same turn)
@@ -119,58 +118,57 @@
  *   d_s2_past_sum [L, s2.M] (sum), with *; kept: local (used up in the same turn)
  *   d_s2_3 [L, D] (product); kept: tile (an operand of the product d_s2_3_in; nothing fused
  *       after it: several statements read it)
- *   grad_s2_3_bias [D] (sum); kept: summed (samples meet)
+ *   grad_s2_3_bias [D] (sum), in the kernel of this product; kept: summed
  *   d_s2_past_sum_1 [L] (sum), with *; kept: local (used up in the same turn)
  *   d_s2_1_ratio [s2.M, L], with <= - * where; kept: local (used up in the same turn)
  *   d_s2_1 [L, D] (product); kept: tile (an operand of the product d_s2_1_in; nothing fused
  *       after it: several statements read it)
+ *   grad_s2_1_bias [D] (sum), in the kernel of this product; kept: summed
  *   d_s2_2 [L, D] (product); kept: tile (an operand of the product d_s2_2_in; nothing fused
  *       after it: several statements read it)
- *   grad_s2_2_bias [D] (sum); kept: summed (samples meet)
- *   grad_s2_1_bias [D] (sum); kept: summed (samples meet)
- * group 24, phase 1, all rows of the tile:
+ *   grad_s2_2_bias [D] (sum), in the kernel of this product; kept: summed
+ * group 23, phase 1, all rows of the tile:
  *   grad_s2_3_weight [D, s2.3.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
+ * group 24, phase 1, all rows of the tile:
+ *   d_s2_3_in [L, D] (product); kept: tile (d_s2_1_in reads it in another loop; nothing fused
+ *       after it: its reader is not pointwise)
  * group 25, phase 1, all rows of the tile:
- *   d_s2_3_in [L, D] (product); kept: tile (2 groups read it; nothing fused after it: several
- *       statements read it)
- * group 26, phase 1, all rows of the tile:
  *   grad_s2_2_weight [D, s2.2.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
+ * group 26, phase 1, all rows of the tile:
+ *   d_s2_2_in [L, D] (product); kept: tile (d_s2_1_in reads it in another loop; nothing fused
+ *       after it: its reader is not pointwise)
  * group 27, phase 1, all rows of the tile:
- *   d_s2_2_in [L, D] (product); kept: tile (2 groups read it; nothing fused after it: several
- *       statements read it)
- * group 28, phase 1, all rows of the tile:
  *   grad_s2_1_weight [D, s2.1.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 29, phase 1, all rows of the tile:
- *   d_s2_1_in [L, D] (product); kept: tile (2 groups read it; nothing fused after it: several
- *       statements read it)
- * group 30, phase 1, sample by sample:
- *   grad_s2_0_bias [D] (sum), with +; kept: summed (samples meet)
- *   grad_s2_0_weight [D] (sum), with + *; kept: summed (samples meet)
+ * group 28, phase 1, all rows of the tile:
+ *   d_s2_1_in [L, D] (product); kept: tile (d_s2_1_in reads it in another loop; nothing fused
+ *       after it: its reader is not pointwise)
+ *   grad_s2_0_bias [D] (sum), in the kernel of this product; kept: summed
+ *   grad_s2_0_weight [D] (sum), in the kernel of this product; kept: summed
+ * group 29, phase 1, sample by sample:
  *   d_s1_sum [L] (sum), with *; kept: local (used up in the same turn)
  *   d_s1_times_1 [L], with /; kept: local (used up in the same turn)
  *   d_s1_plus [L, D], with / *; kept: local (used up in the same turn)
  *   d_s1_sum_1 [L] (sum); kept: local (used up in the same turn)
  *   d_s1 [L, D], with + *; kept: tile (an operand of the product d_s1_5)
  *   grad_s1_6_bias [D] (sum); kept: summed (samples meet)
- * group 31, phase 1, all rows of the tile:
+ * group 30, phase 1, all rows of the tile:
  *   grad_s1_6_weight [D, s1.6.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 32, phase 1, all rows of the tile:
+ * group 31, phase 1, all rows of the tile:
  *   d_s1_5 [L, D] (product), with < where; kept: tile (an operand of the product d_s1_5_in)
- * group 33, phase 1, sample by sample:
- *   grad_s1_5_bias [D] (sum); kept: summed (samples meet)
- * group 34, phase 1, all rows of the tile:
+ *   grad_s1_5_bias [D] (sum), in the kernel of this product; kept: summed
+ * group 32, phase 1, all rows of the tile:
  *   grad_s1_5_weight [D, s1.5.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 35, phase 1, all rows of the tile:
- *   d_s1_5_in [L, D] (product); kept: tile (another group reads it, more than once; nothing
- *       fused after it: several statements read it)
- * group 36, phase 1, sample by sample:
- *   grad_s1_4_bias [D] (sum); kept: summed (samples meet)
- *   grad_s1_4_weight [D] (sum), with *; kept: summed (samples meet)
+ * group 33, phase 1, all rows of the tile:
+ *   d_s1_5_in [L, D] (product); kept: tile (2 groups read it; nothing fused after it: several
+ *       statements read it)
+ *   grad_s1_4_bias [D] (sum), in the kernel of this product; kept: summed
+ *   grad_s1_4_weight [D] (sum), in the kernel of this product; kept: summed
+ * group 34, phase 1, sample by sample:
  *   d_s1_4_in [L] (sum), with *; kept: local (used up in the same turn)
  *   d_s1_z_times [L], with /; kept: local (used up in the same turn)
  *   d_s1_z_plus [L, D], with * /; kept: local (used up in the same turn)
@@ -179,36 +177,36 @@
  *   d_s1_past_sum [L, s1.M] (sum), with *; kept: local (used up in the same turn)
  *   d_s1_3 [L, D] (product); kept: tile (an operand of the product d_s1_3_in; nothing fused
  *       after it: several statements read it)
- *   grad_s1_3_bias [D] (sum); kept: summed (samples meet)
+ *   grad_s1_3_bias [D] (sum), in the kernel of this product; kept: summed
  *   d_s1_past_sum_1 [L] (sum), with *; kept: local (used up in the same turn)
  *   d_s1_1_ratio [s1.M, L], with <= - * where; kept: local (used up in the same turn)
  *   d_s1_1 [L, D] (product); kept: tile (an operand of the product d_s1_1_in; nothing fused
  *       after it: several statements read it)
+ *   grad_s1_1_bias [D] (sum), in the kernel of this product; kept: summed
  *   d_s1_2 [L, D] (product); kept: tile (an operand of the product d_s1_2_in; nothing fused
  *       after it: several statements read it)
- *   grad_s1_2_bias [D] (sum); kept: summed (samples meet)
- *   grad_s1_1_bias [D] (sum); kept: summed (samples meet)
- * group 37, phase 1, all rows of the tile:
+ *   grad_s1_2_bias [D] (sum), in the kernel of this product; kept: summed
+ * group 35, phase 1, all rows of the tile:
  *   grad_s1_3_weight [D, s1.3.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 38, phase 1, all rows of the tile:
- *   d_s1_3_in [L, D] (product); kept: tile (2 groups read it; nothing fused after it: several
- *       statements read it)
- * group 39, phase 1, all rows of the tile:
+ * group 36, phase 1, all rows of the tile:
+ *   d_s1_3_in [L, D] (product); kept: tile (d_s1_1_in reads it in another loop; nothing fused
+ *       after it: its reader is not pointwise)
+ * group 37, phase 1, all rows of the tile:
  *   grad_s1_2_weight [D, s1.2.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 40, phase 1, all rows of the tile:
- *   d_s1_2_in [L, D] (product); kept: tile (2 groups read it; nothing fused after it: several
- *       statements read it)
- * group 41, phase 1, all rows of the tile:
+ * group 38, phase 1, all rows of the tile:
+ *   d_s1_2_in [L, D] (product); kept: tile (d_s1_1_in reads it in another loop; nothing fused
+ *       after it: its reader is not pointwise)
+ * group 39, phase 1, all rows of the tile:
  *   grad_s1_1_weight [D, s1.1.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 42, phase 1, all rows of the tile:
- *   d_s1_1_in [L, D] (product); kept: tile (2 groups read it; nothing fused after it: several
- *       statements read it)
- * group 43, phase 1, sample by sample:
- *   grad_s1_0_bias [D] (sum), with +; kept: summed (samples meet)
- *   grad_s1_0_weight [D] (sum), with + *; kept: summed (samples meet)
+ * group 40, phase 1, all rows of the tile:
+ *   d_s1_1_in [L, D] (product); kept: tile (d_s1_1_in reads it in another loop; nothing fused
+ *       after it: its reader is not pointwise)
+ *   grad_s1_0_bias [D] (sum), in the kernel of this product; kept: summed
+ *   grad_s1_0_weight [D] (sum), in the kernel of this product; kept: summed
+ * group 41, phase 1, sample by sample:
  *   d_place_sum [L] (sum), with *; kept: local (used up in the same turn)
  *   d_place_times_1 [L], with /; kept: local (used up in the same turn)
  *   d_place_plus [L, D], with / *; kept: local (used up in the same turn)
@@ -1145,57 +1143,39 @@ static void train_tile_0(
     rank_store(grad_s2_6_weight + row * 32 + col, sum));
 
   /* group 19: all rows of the tile */
+  _Alignas(64) rank_real grad_s2_5_bias_here[32] = {0};
   /* [rows of L, 32] x [32, 32], then gate; 2048 flops for each row */
   RANK_GEMM(L_off[n] - L_off[0], 32, 32, d_s2, 32, 1, s2_6_weight, 32, (rank_vec){0},
-    rank_store(d_s2_5 + row * 32 + col, rank_gate(rank_load(s2_5_out + row * 32 + col), sum)));
-
-  /* group 20: sample by sample */
-  for (int s = 0; s < n; s++) {
-    const long L_row = L_off[s] - L_off[0];
-    const int L_len = L_off[s + 1] - L_off[s];
-    _Alignas(64) rank_real grad_s2_5_bias_here[32] = {0};
-    for (int l = 0; l < L_len; l++) {
+    (rank_store(d_s2_5 + row * 32 + col, rank_gate(rank_load(s2_5_out + row * 32 + col), sum)),
+      rank_add(grad_s2_5_bias_here + col, rank_load(d_s2_5 + row * 32 + col))));
 #pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s2_5_bias_here[d] += d_s2_5[(L_row + l) * 32 + d];
-      }
-    }
-#pragma omp simd
-    for (int d = 0; d < 32; d++) {
-      grad_s2_5_bias[d] += grad_s2_5_bias_here[d];
-    }
+  for (int d = 0; d < 32; d++) {
+    grad_s2_5_bias[d] += grad_s2_5_bias_here[d];
   }
 
-  /* group 21: all rows of the tile */
+  /* group 20: all rows of the tile */
   /* [32, rows of L] x [rows of L, 32], summed over the batch; 2048 flops for each row */
   RANK_GEMM_ROWS(32, 32, L_off[n] - L_off[0], d_s2_5, 1, 32, s2_4_weight_plus, 32,
     rank_load(grad_s2_5_weight + row * 32 + col),
     rank_store(grad_s2_5_weight + row * 32 + col, sum));
 
-  /* group 22: all rows of the tile */
+  /* group 21: all rows of the tile */
+  _Alignas(64) rank_real grad_s2_4_bias_here[32] = {0};
+  _Alignas(64) rank_real grad_s2_4_weight_here[32] = {0};
   /* [rows of L, 32] x [32, 32]; 2048 flops for each row */
   RANK_GEMM(L_off[n] - L_off[0], 32, 32, d_s2_5, 32, 1, s2_5_weight, 32, (rank_vec){0},
-    rank_store(d_s2_5_in + row * 32 + col, sum));
+    (rank_store(d_s2_5_in + row * 32 + col, sum), rank_add(grad_s2_4_bias_here + col, sum),
+      rank_add(grad_s2_4_weight_here + col, sum * rank_load(s2_ratio + row * 32 + col))));
+#pragma omp simd
+  for (int d = 0; d < 32; d++) {
+    grad_s2_4_bias[d] += grad_s2_4_bias_here[d];
+    grad_s2_4_weight[d] += grad_s2_4_weight_here[d];
+  }
 
-  /* group 23: sample by sample */
+  /* group 22: sample by sample */
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    _Alignas(64) rank_real grad_s2_4_bias_here[32] = {0};
-    _Alignas(64) rank_real grad_s2_4_weight_here[32] = {0};
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s2_4_bias_here[d] += d_s2_5_in[(L_row + l) * 32 + d];
-        grad_s2_4_weight_here[d] +=
-          d_s2_5_in[(L_row + l) * 32 + d] * s2_ratio[(L_row + l) * 32 + d];
-      }
-    }
-#pragma omp simd
-    for (int d = 0; d < 32; d++) {
-      grad_s2_4_bias[d] += grad_s2_4_bias_here[d];
-      grad_s2_4_weight[d] += grad_s2_4_weight_here[d];
-    }
     _Alignas(64) rank_real d_s2_4_in[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
@@ -1246,16 +1226,12 @@ static void train_tile_0(
         d_s2_past_sum[l * 64 + i] = sum;
       }
     }
+    _Alignas(64) rank_real grad_s2_3_bias_here[32] = {0};
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, s2_z_ratio + L_row * 64, 64, 1, d_s2_z + L_row * 32, 32,
-      (rank_vec){0}, rank_store(d_s2_3 + (L_row + row) * 32 + col, sum));
-    _Alignas(64) rank_real grad_s2_3_bias_here[32] = {0};
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s2_3_bias_here[d] += d_s2_3[(L_row + l) * 32 + d];
-      }
-    }
+      (rank_vec){0},
+      (rank_store(d_s2_3 + (L_row + row) * 32 + col, sum),
+        rank_add(grad_s2_3_bias_here + col, sum)));
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
       grad_s2_3_bias[d] += grad_s2_3_bias_here[d];
@@ -1280,87 +1256,79 @@ static void train_tile_0(
           5.656854f;
       }
     }
+    _Alignas(64) rank_real grad_s2_1_bias_here[32] = {0};
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, d_s2_1_ratio, 1, 64, s2_2_out + L_row * 32, 32, (rank_vec){0},
-      rank_store(d_s2_1 + (L_row + row) * 32 + col, sum));
+      (rank_store(d_s2_1 + (L_row + row) * 32 + col, sum),
+        rank_add(grad_s2_1_bias_here + col, sum)));
+#pragma omp simd
+    for (int d = 0; d < 32; d++) {
+      grad_s2_1_bias[d] += grad_s2_1_bias_here[d];
+    }
+    _Alignas(64) rank_real grad_s2_2_bias_here[32] = {0};
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, d_s2_1_ratio, 64, 1, s2_1_out + L_row * 32, 32, (rank_vec){0},
-      rank_store(d_s2_2 + (L_row + row) * 32 + col, sum));
-    _Alignas(64) rank_real grad_s2_2_bias_here[32] = {0};
-    _Alignas(64) rank_real grad_s2_1_bias_here[32] = {0};
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s2_2_bias_here[d] += d_s2_2[(L_row + l) * 32 + d];
-        grad_s2_1_bias_here[d] += d_s2_1[(L_row + l) * 32 + d];
-      }
-    }
+      (rank_store(d_s2_2 + (L_row + row) * 32 + col, sum),
+        rank_add(grad_s2_2_bias_here + col, sum)));
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
       grad_s2_2_bias[d] += grad_s2_2_bias_here[d];
-      grad_s2_1_bias[d] += grad_s2_1_bias_here[d];
     }
   }
 
-  /* group 24: all rows of the tile */
+  /* group 23: all rows of the tile */
   /* [32, rows of L] x [rows of L, 32], summed over the batch; 2048 flops for each row */
   RANK_GEMM_ROWS(32, 32, L_off[n] - L_off[0], d_s2_3, 1, 32, s2_y, 32,
     rank_load(grad_s2_3_weight + row * 32 + col),
     rank_store(grad_s2_3_weight + row * 32 + col, sum));
 
-  /* group 25: all rows of the tile */
+  /* group 24: all rows of the tile */
   /* [rows of L, 32] x [32, 32]; 2048 flops for each row */
   RANK_GEMM(L_off[n] - L_off[0], 32, 32, d_s2_3, 32, 1, s2_3_weight, 32, (rank_vec){0},
     rank_store(d_s2_3_in + row * 32 + col, sum));
 
-  /* group 26: all rows of the tile */
+  /* group 25: all rows of the tile */
   /* [32, rows of L] x [rows of L, 32], summed over the batch; 2048 flops for each row */
   RANK_GEMM_ROWS(32, 32, L_off[n] - L_off[0], d_s2_2, 1, 32, s2_y, 32,
     rank_load(grad_s2_2_weight + row * 32 + col),
     rank_store(grad_s2_2_weight + row * 32 + col, sum));
 
-  /* group 27: all rows of the tile */
+  /* group 26: all rows of the tile */
   /* [rows of L, 32] x [32, 32]; 2048 flops for each row */
   RANK_GEMM(L_off[n] - L_off[0], 32, 32, d_s2_2, 32, 1, s2_2_weight, 32, (rank_vec){0},
     rank_store(d_s2_2_in + row * 32 + col, sum));
 
-  /* group 28: all rows of the tile */
+  /* group 27: all rows of the tile */
   /* [32, rows of L] x [rows of L, 32], summed over the batch; 2048 flops for each row */
   RANK_GEMM_ROWS(32, 32, L_off[n] - L_off[0], d_s2_1, 1, 32, s2_y, 32,
     rank_load(grad_s2_1_weight + row * 32 + col),
     rank_store(grad_s2_1_weight + row * 32 + col, sum));
 
-  /* group 29: all rows of the tile */
+  /* group 28: all rows of the tile */
+  _Alignas(64) rank_real grad_s2_0_bias_here[32] = {0};
+  _Alignas(64) rank_real grad_s2_0_weight_here[32] = {0};
   /* [rows of L, 32] x [32, 32]; 2048 flops for each row */
   RANK_GEMM(L_off[n] - L_off[0], 32, 32, d_s2_1, 32, 1, s2_1_weight, 32, (rank_vec){0},
     (rank_store(d_s2_1_in + row * 32 + col, sum),
+      rank_add(grad_s2_0_bias_here + col,
+        rank_load(d_s2_3_in + row * 32 + col) + rank_load(d_s2_2_in + row * 32 + col) + sum),
+      rank_add(grad_s2_0_weight_here + col,
+        (rank_load(d_s2_3_in + row * 32 + col) + rank_load(d_s2_2_in + row * 32 + col) + sum) *
+          rank_load(s2_y_ratio + row * 32 + col)),
       rank_store(d_s1_times + row * 32 + col,
         (rank_load(d_s2_3_in + row * 32 + col) + rank_load(d_s2_2_in + row * 32 + col) +
           rank_load(d_s2_1_in + row * 32 + col)) *
           rank_load(s2_0_weight + col))));
+#pragma omp simd
+  for (int d = 0; d < 32; d++) {
+    grad_s2_0_bias[d] += grad_s2_0_bias_here[d];
+    grad_s2_0_weight[d] += grad_s2_0_weight_here[d];
+  }
 
-  /* group 30: sample by sample */
+  /* group 29: sample by sample */
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    _Alignas(64) rank_real grad_s2_0_bias_here[32] = {0};
-    _Alignas(64) rank_real grad_s2_0_weight_here[32] = {0};
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s2_0_bias_here[d] += d_s2_3_in[(L_row + l) * 32 + d] +
-                                  d_s2_2_in[(L_row + l) * 32 + d] + d_s2_1_in[(L_row + l) * 32 + d];
-        grad_s2_0_weight_here[d] +=
-          (d_s2_3_in[(L_row + l) * 32 + d] + d_s2_2_in[(L_row + l) * 32 + d] +
-            d_s2_1_in[(L_row + l) * 32 + d]) *
-          s2_y_ratio[(L_row + l) * 32 + d];
-      }
-    }
-#pragma omp simd
-    for (int d = 0; d < 32; d++) {
-      grad_s2_0_bias[d] += grad_s2_0_bias_here[d];
-      grad_s2_0_weight[d] += grad_s2_0_weight_here[d];
-    }
     _Alignas(64) rank_real d_s1_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
@@ -1408,64 +1376,46 @@ static void train_tile_0(
     }
   }
 
-  /* group 31: all rows of the tile */
+  /* group 30: all rows of the tile */
   /* [32, rows of L] x [rows of L, 32], summed over the batch; 2048 flops for each row */
   RANK_GEMM_ROWS(32, 32, L_off[n] - L_off[0], d_s1, 1, 32, s1_5_out, 32,
     rank_load(grad_s1_6_weight + row * 32 + col),
     rank_store(grad_s1_6_weight + row * 32 + col, sum));
 
-  /* group 32: all rows of the tile */
+  /* group 31: all rows of the tile */
+  _Alignas(64) rank_real grad_s1_5_bias_here[32] = {0};
   /* [rows of L, 32] x [32, 32], then gate; 2048 flops for each row */
   RANK_GEMM(L_off[n] - L_off[0], 32, 32, d_s1, 32, 1, s1_6_weight, 32, (rank_vec){0},
-    rank_store(d_s1_5 + row * 32 + col, rank_gate(rank_load(s1_5_out + row * 32 + col), sum)));
-
-  /* group 33: sample by sample */
-  for (int s = 0; s < n; s++) {
-    const long L_row = L_off[s] - L_off[0];
-    const int L_len = L_off[s + 1] - L_off[s];
-    _Alignas(64) rank_real grad_s1_5_bias_here[32] = {0};
-    for (int l = 0; l < L_len; l++) {
+    (rank_store(d_s1_5 + row * 32 + col, rank_gate(rank_load(s1_5_out + row * 32 + col), sum)),
+      rank_add(grad_s1_5_bias_here + col, rank_load(d_s1_5 + row * 32 + col))));
 #pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s1_5_bias_here[d] += d_s1_5[(L_row + l) * 32 + d];
-      }
-    }
-#pragma omp simd
-    for (int d = 0; d < 32; d++) {
-      grad_s1_5_bias[d] += grad_s1_5_bias_here[d];
-    }
+  for (int d = 0; d < 32; d++) {
+    grad_s1_5_bias[d] += grad_s1_5_bias_here[d];
   }
 
-  /* group 34: all rows of the tile */
+  /* group 32: all rows of the tile */
   /* [32, rows of L] x [rows of L, 32], summed over the batch; 2048 flops for each row */
   RANK_GEMM_ROWS(32, 32, L_off[n] - L_off[0], d_s1_5, 1, 32, s1_4_weight_plus, 32,
     rank_load(grad_s1_5_weight + row * 32 + col),
     rank_store(grad_s1_5_weight + row * 32 + col, sum));
 
-  /* group 35: all rows of the tile */
+  /* group 33: all rows of the tile */
+  _Alignas(64) rank_real grad_s1_4_bias_here[32] = {0};
+  _Alignas(64) rank_real grad_s1_4_weight_here[32] = {0};
   /* [rows of L, 32] x [32, 32]; 2048 flops for each row */
   RANK_GEMM(L_off[n] - L_off[0], 32, 32, d_s1_5, 32, 1, s1_5_weight, 32, (rank_vec){0},
-    rank_store(d_s1_5_in + row * 32 + col, sum));
+    (rank_store(d_s1_5_in + row * 32 + col, sum), rank_add(grad_s1_4_bias_here + col, sum),
+      rank_add(grad_s1_4_weight_here + col, sum * rank_load(s1_ratio + row * 32 + col))));
+#pragma omp simd
+  for (int d = 0; d < 32; d++) {
+    grad_s1_4_bias[d] += grad_s1_4_bias_here[d];
+    grad_s1_4_weight[d] += grad_s1_4_weight_here[d];
+  }
 
-  /* group 36: sample by sample */
+  /* group 34: sample by sample */
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    _Alignas(64) rank_real grad_s1_4_bias_here[32] = {0};
-    _Alignas(64) rank_real grad_s1_4_weight_here[32] = {0};
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s1_4_bias_here[d] += d_s1_5_in[(L_row + l) * 32 + d];
-        grad_s1_4_weight_here[d] +=
-          d_s1_5_in[(L_row + l) * 32 + d] * s1_ratio[(L_row + l) * 32 + d];
-      }
-    }
-#pragma omp simd
-    for (int d = 0; d < 32; d++) {
-      grad_s1_4_bias[d] += grad_s1_4_bias_here[d];
-      grad_s1_4_weight[d] += grad_s1_4_weight_here[d];
-    }
     _Alignas(64) rank_real d_s1_4_in[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;
@@ -1516,16 +1466,12 @@ static void train_tile_0(
         d_s1_past_sum[l * 64 + i] = sum;
       }
     }
+    _Alignas(64) rank_real grad_s1_3_bias_here[32] = {0};
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, s1_z_ratio + L_row * 64, 64, 1, d_s1_z + L_row * 32, 32,
-      (rank_vec){0}, rank_store(d_s1_3 + (L_row + row) * 32 + col, sum));
-    _Alignas(64) rank_real grad_s1_3_bias_here[32] = {0};
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s1_3_bias_here[d] += d_s1_3[(L_row + l) * 32 + d];
-      }
-    }
+      (rank_vec){0},
+      (rank_store(d_s1_3 + (L_row + row) * 32 + col, sum),
+        rank_add(grad_s1_3_bias_here + col, sum)));
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
       grad_s1_3_bias[d] += grad_s1_3_bias_here[d];
@@ -1550,87 +1496,79 @@ static void train_tile_0(
           5.656854f;
       }
     }
+    _Alignas(64) rank_real grad_s1_1_bias_here[32] = {0};
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, d_s1_1_ratio, 1, 64, s1_2_out + L_row * 32, 32, (rank_vec){0},
-      rank_store(d_s1_1 + (L_row + row) * 32 + col, sum));
+      (rank_store(d_s1_1 + (L_row + row) * 32 + col, sum),
+        rank_add(grad_s1_1_bias_here + col, sum)));
+#pragma omp simd
+    for (int d = 0; d < 32; d++) {
+      grad_s1_1_bias[d] += grad_s1_1_bias_here[d];
+    }
+    _Alignas(64) rank_real grad_s1_2_bias_here[32] = {0};
     /* [L_len, L_len] x [L_len, 32]; 64 flops for each row */
     RANK_GEMM(L_len, 32, L_len, d_s1_1_ratio, 64, 1, s1_1_out + L_row * 32, 32, (rank_vec){0},
-      rank_store(d_s1_2 + (L_row + row) * 32 + col, sum));
-    _Alignas(64) rank_real grad_s1_2_bias_here[32] = {0};
-    _Alignas(64) rank_real grad_s1_1_bias_here[32] = {0};
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s1_2_bias_here[d] += d_s1_2[(L_row + l) * 32 + d];
-        grad_s1_1_bias_here[d] += d_s1_1[(L_row + l) * 32 + d];
-      }
-    }
+      (rank_store(d_s1_2 + (L_row + row) * 32 + col, sum),
+        rank_add(grad_s1_2_bias_here + col, sum)));
 #pragma omp simd
     for (int d = 0; d < 32; d++) {
       grad_s1_2_bias[d] += grad_s1_2_bias_here[d];
-      grad_s1_1_bias[d] += grad_s1_1_bias_here[d];
     }
   }
 
-  /* group 37: all rows of the tile */
+  /* group 35: all rows of the tile */
   /* [32, rows of L] x [rows of L, 32], summed over the batch; 2048 flops for each row */
   RANK_GEMM_ROWS(32, 32, L_off[n] - L_off[0], d_s1_3, 1, 32, s1_y, 32,
     rank_load(grad_s1_3_weight + row * 32 + col),
     rank_store(grad_s1_3_weight + row * 32 + col, sum));
 
-  /* group 38: all rows of the tile */
+  /* group 36: all rows of the tile */
   /* [rows of L, 32] x [32, 32]; 2048 flops for each row */
   RANK_GEMM(L_off[n] - L_off[0], 32, 32, d_s1_3, 32, 1, s1_3_weight, 32, (rank_vec){0},
     rank_store(d_s1_3_in + row * 32 + col, sum));
 
-  /* group 39: all rows of the tile */
+  /* group 37: all rows of the tile */
   /* [32, rows of L] x [rows of L, 32], summed over the batch; 2048 flops for each row */
   RANK_GEMM_ROWS(32, 32, L_off[n] - L_off[0], d_s1_2, 1, 32, s1_y, 32,
     rank_load(grad_s1_2_weight + row * 32 + col),
     rank_store(grad_s1_2_weight + row * 32 + col, sum));
 
-  /* group 40: all rows of the tile */
+  /* group 38: all rows of the tile */
   /* [rows of L, 32] x [32, 32]; 2048 flops for each row */
   RANK_GEMM(L_off[n] - L_off[0], 32, 32, d_s1_2, 32, 1, s1_2_weight, 32, (rank_vec){0},
     rank_store(d_s1_2_in + row * 32 + col, sum));
 
-  /* group 41: all rows of the tile */
+  /* group 39: all rows of the tile */
   /* [32, rows of L] x [rows of L, 32], summed over the batch; 2048 flops for each row */
   RANK_GEMM_ROWS(32, 32, L_off[n] - L_off[0], d_s1_1, 1, 32, s1_y, 32,
     rank_load(grad_s1_1_weight + row * 32 + col),
     rank_store(grad_s1_1_weight + row * 32 + col, sum));
 
-  /* group 42: all rows of the tile */
+  /* group 40: all rows of the tile */
+  _Alignas(64) rank_real grad_s1_0_bias_here[32] = {0};
+  _Alignas(64) rank_real grad_s1_0_weight_here[32] = {0};
   /* [rows of L, 32] x [32, 32]; 2048 flops for each row */
   RANK_GEMM(L_off[n] - L_off[0], 32, 32, d_s1_1, 32, 1, s1_1_weight, 32, (rank_vec){0},
     (rank_store(d_s1_1_in + row * 32 + col, sum),
+      rank_add(grad_s1_0_bias_here + col,
+        rank_load(d_s1_3_in + row * 32 + col) + rank_load(d_s1_2_in + row * 32 + col) + sum),
+      rank_add(grad_s1_0_weight_here + col,
+        (rank_load(d_s1_3_in + row * 32 + col) + rank_load(d_s1_2_in + row * 32 + col) + sum) *
+          rank_load(s1_y_ratio + row * 32 + col)),
       rank_store(d_place_times + row * 32 + col,
         (rank_load(d_s1_3_in + row * 32 + col) + rank_load(d_s1_2_in + row * 32 + col) +
           rank_load(d_s1_1_in + row * 32 + col)) *
           rank_load(s1_0_weight + col))));
+#pragma omp simd
+  for (int d = 0; d < 32; d++) {
+    grad_s1_0_bias[d] += grad_s1_0_bias_here[d];
+    grad_s1_0_weight[d] += grad_s1_0_weight_here[d];
+  }
 
-  /* group 43: sample by sample */
+  /* group 41: sample by sample */
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
-    _Alignas(64) rank_real grad_s1_0_bias_here[32] = {0};
-    _Alignas(64) rank_real grad_s1_0_weight_here[32] = {0};
-    for (int l = 0; l < L_len; l++) {
-#pragma omp simd
-      for (int d = 0; d < 32; d++) {
-        grad_s1_0_bias_here[d] += d_s1_3_in[(L_row + l) * 32 + d] +
-                                  d_s1_2_in[(L_row + l) * 32 + d] + d_s1_1_in[(L_row + l) * 32 + d];
-        grad_s1_0_weight_here[d] +=
-          (d_s1_3_in[(L_row + l) * 32 + d] + d_s1_2_in[(L_row + l) * 32 + d] +
-            d_s1_1_in[(L_row + l) * 32 + d]) *
-          s1_y_ratio[(L_row + l) * 32 + d];
-      }
-    }
-#pragma omp simd
-    for (int d = 0; d < 32; d++) {
-      grad_s1_0_bias[d] += grad_s1_0_bias_here[d];
-      grad_s1_0_weight[d] += grad_s1_0_weight_here[d];
-    }
     _Alignas(64) rank_real d_place_sum[50];
     for (int l = 0; l < L_len; l++) {
       rank_real sum = 0;

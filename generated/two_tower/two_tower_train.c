@@ -87,47 +87,41 @@
  *       finished only when that is)
  * group 17, phase 3, all rows of the tile:
  *   d_a_2 [64] (product), with < where; kept: tile (an operand of the product d_a_1)
- * group 18, phase 3, sample by sample:
- *   grad_a_2_bias [64] (sum); kept: summed (samples meet)
- * group 19, phase 3, all rows of the tile:
+ *   grad_a_2_bias [64] (sum), in the kernel of this product; kept: summed
+ * group 18, phase 3, all rows of the tile:
  *   grad_a_2_weight [64, a.2.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 20, phase 3, all rows of the tile:
+ * group 19, phase 3, all rows of the tile:
  *   d_a_1 [128] (product), with < where; kept: tile (an operand of the product d_a_0)
- * group 21, phase 3, sample by sample:
- *   grad_a_1_bias [128] (sum); kept: summed (samples meet)
- * group 22, phase 3, all rows of the tile:
+ *   grad_a_1_bias [128] (sum), in the kernel of this product; kept: summed
+ * group 20, phase 3, all rows of the tile:
  *   grad_a_1_weight [128, a.1.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 23, phase 3, all rows of the tile:
+ * group 21, phase 3, all rows of the tile:
  *   d_a_0 [256] (product), with < where; kept: tile (an operand of the product grad_a_0_weight)
- * group 24, phase 3, sample by sample:
- *   grad_a_0_bias [256] (sum); kept: summed (samples meet)
- * group 25, phase 3, all rows of the tile:
+ *   grad_a_0_bias [256] (sum), in the kernel of this product; kept: summed
+ * group 22, phase 3, all rows of the tile:
  *   grad_a_0_weight [256, a.0.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 26, phase 3, all rows of the tile:
+ * group 23, phase 3, all rows of the tile:
  *   grad_u_3_weight [E, u.3.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 27, phase 3, all rows of the tile:
+ * group 24, phase 3, all rows of the tile:
  *   d_u_2 [64] (product), with < where; kept: tile (an operand of the product d_u_1)
- * group 28, phase 3, sample by sample:
- *   grad_u_2_bias [64] (sum); kept: summed (samples meet)
- * group 29, phase 3, all rows of the tile:
+ *   grad_u_2_bias [64] (sum), in the kernel of this product; kept: summed
+ * group 25, phase 3, all rows of the tile:
  *   grad_u_2_weight [64, u.2.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 30, phase 3, all rows of the tile:
+ * group 26, phase 3, all rows of the tile:
  *   d_u_1 [128] (product), with < where; kept: tile (an operand of the product d_u_0)
- * group 31, phase 3, sample by sample:
- *   grad_u_1_bias [128] (sum); kept: summed (samples meet)
- * group 32, phase 3, all rows of the tile:
+ *   grad_u_1_bias [128] (sum), in the kernel of this product; kept: summed
+ * group 27, phase 3, all rows of the tile:
  *   grad_u_1_weight [128, u.1.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 33, phase 3, all rows of the tile:
+ * group 28, phase 3, all rows of the tile:
  *   d_u_0 [256] (product), with < where; kept: tile (an operand of the product grad_u_0_weight)
- * group 34, phase 3, sample by sample:
- *   grad_u_0_bias [256] (sum); kept: summed (samples meet)
- * group 35, phase 3, all rows of the tile:
+ *   grad_u_0_bias [256] (sum), in the kernel of this product; kept: summed
+ * group 29, phase 3, all rows of the tile:
  *   grad_u_0_weight [256, u.0.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is) */
 
@@ -807,119 +801,107 @@ static void train_tile_2(
     rank_load(grad_a_3_weight + row * 64 + col), rank_store(grad_a_3_weight + row * 64 + col, sum));
 
   /* group 17: all rows of the tile */
+  _Alignas(64) rank_real grad_a_2_bias_here[64] = {0};
   /* [samples, 128] x [128, 64], then gate; 16384 flops for each row */
   RANK_GEMM(n, 64, 128, d_a_3, 128, 1, a_3_weight, 64, (rank_vec){0},
-    rank_store(d_a_2 + row * 64 + col, rank_gate(rank_load(a_2_out + row * 64 + col), sum)));
-
-  /* group 18: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(d_a_2 + row * 64 + col, rank_gate(rank_load(a_2_out + row * 64 + col), sum)),
+      rank_add(grad_a_2_bias_here + col, rank_load(d_a_2 + row * 64 + col))));
 #pragma omp simd
-    for (int i = 0; i < 64; i++) {
-      grad_a_2_bias[i] += d_a_2[s * 64 + i];
-    }
+  for (int i = 0; i < 64; i++) {
+    grad_a_2_bias[i] += grad_a_2_bias_here[i];
   }
 
-  /* group 19: all rows of the tile */
+  /* group 18: all rows of the tile */
   /* [64, samples] x [samples, 128], summed over the batch; 16384 flops for each row */
   RANK_GEMM_ROWS(64, 128, n, d_a_2, 1, 64, a_1_out, 128,
     rank_load(grad_a_2_weight + row * 128 + col),
     rank_store(grad_a_2_weight + row * 128 + col, sum));
 
-  /* group 20: all rows of the tile */
+  /* group 19: all rows of the tile */
+  _Alignas(64) rank_real grad_a_1_bias_here[128] = {0};
   /* [samples, 64] x [64, 128], then gate; 16384 flops for each row */
   RANK_GEMM(n, 128, 64, d_a_2, 64, 1, a_2_weight, 128, (rank_vec){0},
-    rank_store(d_a_1 + row * 128 + col, rank_gate(rank_load(a_1_out + row * 128 + col), sum)));
-
-  /* group 21: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(d_a_1 + row * 128 + col, rank_gate(rank_load(a_1_out + row * 128 + col), sum)),
+      rank_add(grad_a_1_bias_here + col, rank_load(d_a_1 + row * 128 + col))));
 #pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      grad_a_1_bias[i] += d_a_1[s * 128 + i];
-    }
+  for (int i = 0; i < 128; i++) {
+    grad_a_1_bias[i] += grad_a_1_bias_here[i];
   }
 
-  /* group 22: all rows of the tile */
+  /* group 20: all rows of the tile */
   /* [128, samples] x [samples, 256], summed over the batch; 65536 flops for each row */
   RANK_GEMM_ROWS(128, 256, n, d_a_1, 1, 128, a_0_out, 256,
     rank_load(grad_a_1_weight + row * 256 + col),
     rank_store(grad_a_1_weight + row * 256 + col, sum));
 
-  /* group 23: all rows of the tile */
+  /* group 21: all rows of the tile */
+  _Alignas(64) rank_real grad_a_0_bias_here[256] = {0};
   /* [samples, 128] x [128, 256], then gate; 65536 flops for each row */
   RANK_GEMM(n, 256, 128, d_a_1, 128, 1, a_1_weight, 256, (rank_vec){0},
-    rank_store(d_a_0 + row * 256 + col, rank_gate(rank_load(a_0_out + row * 256 + col), sum)));
-
-  /* group 24: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(d_a_0 + row * 256 + col, rank_gate(rank_load(a_0_out + row * 256 + col), sum)),
+      rank_add(grad_a_0_bias_here + col, rank_load(d_a_0 + row * 256 + col))));
 #pragma omp simd
-    for (int i = 0; i < 256; i++) {
-      grad_a_0_bias[i] += d_a_0[s * 256 + i];
-    }
+  for (int i = 0; i < 256; i++) {
+    grad_a_0_bias[i] += grad_a_0_bias_here[i];
   }
 
-  /* group 25: all rows of the tile */
+  /* group 22: all rows of the tile */
   /* [256, samples] x [samples, 12], summed over the batch; 6144 flops for each row */
   RANK_GEMM_ROWS(256, 12, n, d_a_0, 1, 256, ad, 12, rank_load(grad_a_0_weight + row * 16 + col),
     rank_store(grad_a_0_weight + row * 16 + col, sum));
 
-  /* group 26: all rows of the tile */
+  /* group 23: all rows of the tile */
   /* two_tower.rank:10  u = l2_normalize[E](mlp(user, 256, 128, 64, E; relu)) */
   /* [128, samples] x [samples, 64], summed over the batch; 16384 flops for each row */
   RANK_GEMM_ROWS(128, 64, n, d_u_3, 1, 128, u_2_out, 64,
     rank_load(grad_u_3_weight + row * 64 + col), rank_store(grad_u_3_weight + row * 64 + col, sum));
 
-  /* group 27: all rows of the tile */
+  /* group 24: all rows of the tile */
+  _Alignas(64) rank_real grad_u_2_bias_here[64] = {0};
   /* [samples, 128] x [128, 64], then gate; 16384 flops for each row */
   RANK_GEMM(n, 64, 128, d_u_3, 128, 1, u_3_weight, 64, (rank_vec){0},
-    rank_store(d_u_2 + row * 64 + col, rank_gate(rank_load(u_2_out + row * 64 + col), sum)));
-
-  /* group 28: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(d_u_2 + row * 64 + col, rank_gate(rank_load(u_2_out + row * 64 + col), sum)),
+      rank_add(grad_u_2_bias_here + col, rank_load(d_u_2 + row * 64 + col))));
 #pragma omp simd
-    for (int i = 0; i < 64; i++) {
-      grad_u_2_bias[i] += d_u_2[s * 64 + i];
-    }
+  for (int i = 0; i < 64; i++) {
+    grad_u_2_bias[i] += grad_u_2_bias_here[i];
   }
 
-  /* group 29: all rows of the tile */
+  /* group 25: all rows of the tile */
   /* [64, samples] x [samples, 128], summed over the batch; 16384 flops for each row */
   RANK_GEMM_ROWS(64, 128, n, d_u_2, 1, 64, u_1_out, 128,
     rank_load(grad_u_2_weight + row * 128 + col),
     rank_store(grad_u_2_weight + row * 128 + col, sum));
 
-  /* group 30: all rows of the tile */
+  /* group 26: all rows of the tile */
+  _Alignas(64) rank_real grad_u_1_bias_here[128] = {0};
   /* [samples, 64] x [64, 128], then gate; 16384 flops for each row */
   RANK_GEMM(n, 128, 64, d_u_2, 64, 1, u_2_weight, 128, (rank_vec){0},
-    rank_store(d_u_1 + row * 128 + col, rank_gate(rank_load(u_1_out + row * 128 + col), sum)));
-
-  /* group 31: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(d_u_1 + row * 128 + col, rank_gate(rank_load(u_1_out + row * 128 + col), sum)),
+      rank_add(grad_u_1_bias_here + col, rank_load(d_u_1 + row * 128 + col))));
 #pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      grad_u_1_bias[i] += d_u_1[s * 128 + i];
-    }
+  for (int i = 0; i < 128; i++) {
+    grad_u_1_bias[i] += grad_u_1_bias_here[i];
   }
 
-  /* group 32: all rows of the tile */
+  /* group 27: all rows of the tile */
   /* [128, samples] x [samples, 256], summed over the batch; 65536 flops for each row */
   RANK_GEMM_ROWS(128, 256, n, d_u_1, 1, 128, u_0_out, 256,
     rank_load(grad_u_1_weight + row * 256 + col),
     rank_store(grad_u_1_weight + row * 256 + col, sum));
 
-  /* group 33: all rows of the tile */
+  /* group 28: all rows of the tile */
+  _Alignas(64) rank_real grad_u_0_bias_here[256] = {0};
   /* [samples, 128] x [128, 256], then gate; 65536 flops for each row */
   RANK_GEMM(n, 256, 128, d_u_1, 128, 1, u_1_weight, 256, (rank_vec){0},
-    rank_store(d_u_0 + row * 256 + col, rank_gate(rank_load(u_0_out + row * 256 + col), sum)));
-
-  /* group 34: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(d_u_0 + row * 256 + col, rank_gate(rank_load(u_0_out + row * 256 + col), sum)),
+      rank_add(grad_u_0_bias_here + col, rank_load(d_u_0 + row * 256 + col))));
 #pragma omp simd
-    for (int i = 0; i < 256; i++) {
-      grad_u_0_bias[i] += d_u_0[s * 256 + i];
-    }
+  for (int i = 0; i < 256; i++) {
+    grad_u_0_bias[i] += grad_u_0_bias_here[i];
   }
 
-  /* group 35: all rows of the tile */
+  /* group 29: all rows of the tile */
   /* [256, samples] x [samples, 16], summed over the batch; 8192 flops for each row */
   RANK_GEMM_ROWS(256, 16, n, d_u_0, 1, 256, user, 16, rank_load(grad_u_0_weight + row * 16 + col),
     rank_store(grad_u_0_weight + row * 16 + col, sum));

@@ -32,22 +32,20 @@
  *       batch, finished only when that is)
  * group 7, phase 1, all rows of the tile:
  *   d_deep_1 [128] (product), with < where; kept: tile (an operand of the product d_deep_0)
- * group 8, phase 1, sample by sample:
- *   grad_deep_1_bias [128] (sum); kept: summed (samples meet)
- * group 9, phase 1, all rows of the tile:
+ *   grad_deep_1_bias [128] (sum), in the kernel of this product; kept: summed
+ * group 8, phase 1, all rows of the tile:
  *   grad_deep_1_weight [128, deep.1.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 10, phase 1, all rows of the tile:
+ * group 9, phase 1, all rows of the tile:
  *   d_deep_0 [256] (product), with < where; kept: tile (an operand of the product d_deep_0_in)
- * group 11, phase 1, sample by sample:
- *   grad_deep_0_bias [256] (sum); kept: summed (samples meet)
- * group 12, phase 1, all rows of the tile:
+ *   grad_deep_0_bias [256] (sum), in the kernel of this product; kept: summed
+ * group 10, phase 1, all rows of the tile:
  *   grad_deep_0_weight [256, deep.0.K] (product); kept: summed (samples meet; a sum over the
  *       batch, finished only when that is)
- * group 13, phase 1, all rows of the tile:
+ * group 11, phase 1, all rows of the tile:
  *   d_deep_0_in [51] (product); kept: tile (v reads it in another loop; nothing fused after it:
  *       its reader is not pointwise)
- * group 14, phase 1, sample by sample:
+ * group 12, phase 1, sample by sample:
  *   v [D] (gradient rows) */
 
 #include "wide_deep_parts.h"
@@ -316,51 +314,47 @@ static void train_tile_0(
     rank_store(grad_deep_2_weight + row * 128 + col, sum));
 
   /* group 7: all rows of the tile */
+  _Alignas(64) rank_real grad_deep_1_bias_here[128] = {0};
   /* [samples, 64] x [64, 128], then gate; 16384 flops for each row */
   RANK_GEMM(n, 128, 64, d_deep_2, 64, 1, deep_2_weight, 128, (rank_vec){0},
-    rank_store(
-      d_deep_1 + row * 128 + col, rank_gate(rank_load(deep_1_out + row * 128 + col), sum)));
-
-  /* group 8: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(
+       d_deep_1 + row * 128 + col, rank_gate(rank_load(deep_1_out + row * 128 + col), sum)),
+      rank_add(grad_deep_1_bias_here + col, rank_load(d_deep_1 + row * 128 + col))));
 #pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      grad_deep_1_bias[i] += d_deep_1[s * 128 + i];
-    }
+  for (int i = 0; i < 128; i++) {
+    grad_deep_1_bias[i] += grad_deep_1_bias_here[i];
   }
 
-  /* group 9: all rows of the tile */
+  /* group 8: all rows of the tile */
   /* [128, samples] x [samples, 256], summed over the batch; 65536 flops for each row */
   RANK_GEMM_ROWS(128, 256, n, d_deep_1, 1, 128, deep_0_out, 256,
     rank_load(grad_deep_1_weight + row * 256 + col),
     rank_store(grad_deep_1_weight + row * 256 + col, sum));
 
-  /* group 10: all rows of the tile */
+  /* group 9: all rows of the tile */
+  _Alignas(64) rank_real grad_deep_0_bias_here[256] = {0};
   /* [samples, 128] x [128, 256], then gate; 65536 flops for each row */
   RANK_GEMM(n, 256, 128, d_deep_1, 128, 1, deep_1_weight, 256, (rank_vec){0},
-    rank_store(
-      d_deep_0 + row * 256 + col, rank_gate(rank_load(deep_0_out + row * 256 + col), sum)));
-
-  /* group 11: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(
+       d_deep_0 + row * 256 + col, rank_gate(rank_load(deep_0_out + row * 256 + col), sum)),
+      rank_add(grad_deep_0_bias_here + col, rank_load(d_deep_0 + row * 256 + col))));
 #pragma omp simd
-    for (int i = 0; i < 256; i++) {
-      grad_deep_0_bias[i] += d_deep_0[s * 256 + i];
-    }
+  for (int i = 0; i < 256; i++) {
+    grad_deep_0_bias[i] += grad_deep_0_bias_here[i];
   }
 
-  /* group 12: all rows of the tile */
+  /* group 10: all rows of the tile */
   /* [256, samples] x [samples, 51], summed over the batch; 26112 flops for each row */
   RANK_GEMM_ROWS(256, 51, n, d_deep_0, 1, 256, deep_0_in, 64,
     rank_load(grad_deep_0_weight + row * 64 + col),
     rank_store(grad_deep_0_weight + row * 64 + col, sum));
 
-  /* group 13: all rows of the tile */
+  /* group 11: all rows of the tile */
   /* [samples, 256] x [256, 51]; 26112 flops for each row */
   RANK_GEMM(n, 51, 256, d_deep_0, 256, 1, deep_0_weight, 51, (rank_vec){0},
     rank_store(d_deep_0_in + row * 64 + col, sum));
 
-  /* group 14: sample by sample */
+  /* group 12: sample by sample */
   for (int s = 0; s < n; s++) {
     /* wide_deep.rank:14  table v : f32[field, D] ~ normal(0, 0.1) */
     for (int f = 0; f < 3; f++) {

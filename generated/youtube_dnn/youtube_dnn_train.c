@@ -55,15 +55,14 @@
  *       finished only when that is)
  * group 11, phase 2, all rows of the tile:
  *   d_u_0 [128] (product), with < where; kept: tile (an operand of the product d_u_0_in)
- * group 12, phase 2, sample by sample:
- *   grad_u_0_bias [128] (sum); kept: summed (samples meet)
- * group 13, phase 2, all rows of the tile:
+ *   grad_u_0_bias [128] (sum), in the kernel of this product; kept: summed
+ * group 12, phase 2, all rows of the tile:
  *   grad_u_0_weight [128, u.0.K] (product); kept: summed (samples meet; a sum over the batch,
  *       finished only when that is)
- * group 14, phase 2, all rows of the tile:
+ * group 13, phase 2, all rows of the tile:
  *   d_u_0_in [128] (product); kept: tile (another group reads it, more than once; nothing fused
  *       after it: several statements read it)
- * group 15, phase 2, sample by sample:
+ * group 14, phase 2, sample by sample:
  *   d_h_ratio [D], with max; kept: local (used up in the same turn)
  *   d_h_ratio_1 [D], with max; kept: local (used up in the same turn)
  *   d_near_sum (sum), with *; kept: local (used up in the same turn)
@@ -71,14 +70,14 @@
  *   d_near_sum_1 [L] (sum), with *; kept: local (used up in the same turn)
  *   grad_rate_part (sum), with - *; kept: summed (samples meet)
  *   items [D] (gradient rows), with * +
- * group 16, phase 3, a sweep over blocks of columns:
+ * group 15, phase 3, a sweep over blocks of columns:
  *   d_item_vector_sum [C] (product); kept: tile (d_item_vector_kept reads it in another loop;
  *       nothing fused after it: an operand of its reader does not lie like it)
  *   d_item_vector_kept [C], with == - where exp *; kept: tile (an operand of the product
  *       d_item_vector_sum_1)
  *   d_item_vector_sum_1 [65] (product); kept: tile (another group reads it, more than once;
  *       nothing fused after it: several statements read it)
- * group 17, phase 3, sample by sample:
+ * group 16, phase 3, sample by sample:
  *   bias (gradient rows), with * +
  *   items [D] (gradient rows), with * + */
 
@@ -536,30 +535,28 @@ static void train_tile_1(
     rank_store(grad_u_1_weight + row * 128 + col, sum));
 
   /* group 11: all rows of the tile */
+  _Alignas(64) rank_real grad_u_0_bias_here[128] = {0};
   /* [samples, 64] x [64, 128], then gate; 16384 flops for each row */
   RANK_GEMM(n, 128, 64, d_user_vector, 80, 1, u_1_weight, 128, (rank_vec){0},
-    rank_store(d_u_0 + row * 128 + col, rank_gate(rank_load(u_0_out + row * 128 + col), sum)));
-
-  /* group 12: sample by sample */
-  for (int s = 0; s < n; s++) {
+    (rank_store(d_u_0 + row * 128 + col, rank_gate(rank_load(u_0_out + row * 128 + col), sum)),
+      rank_add(grad_u_0_bias_here + col, rank_load(d_u_0 + row * 128 + col))));
 #pragma omp simd
-    for (int i = 0; i < 128; i++) {
-      grad_u_0_bias[i] += d_u_0[s * 128 + i];
-    }
+  for (int i = 0; i < 128; i++) {
+    grad_u_0_bias[i] += grad_u_0_bias_here[i];
   }
 
-  /* group 13: all rows of the tile */
+  /* group 12: all rows of the tile */
   /* [128, samples] x [samples, 128], summed over the batch; 32768 flops for each row */
   RANK_GEMM_ROWS(128, 128, n, d_u_0, 1, 128, u_0_in, 128,
     rank_load(grad_u_0_weight + row * 128 + col),
     rank_store(grad_u_0_weight + row * 128 + col, sum));
 
-  /* group 14: all rows of the tile */
+  /* group 13: all rows of the tile */
   /* [samples, 128] x [128, 128]; 32768 flops for each row */
   RANK_GEMM(n, 128, 128, d_u_0, 128, 1, u_0_weight, 128, (rank_vec){0},
     rank_store(d_u_0_in + row * 128 + col, sum));
 
-  /* group 15: sample by sample */
+  /* group 14: sample by sample */
   for (int s = 0; s < n; s++) {
     const long L_row = L_off[s] - L_off[0];
     const int L_len = L_off[s + 1] - L_off[s];
@@ -634,7 +631,7 @@ static void train_tile_2(
   rank_real *restrict d_item_vector_kept = tile->d_item_vector_kept;
   rank_real *restrict d_item_vector_sum_1 = tile->d_item_vector_sum_1;
 
-  /* group 16: by blocks of columns, which are other samples */
+  /* group 15: by blocks of columns, which are other samples */
   memset(d_item_vector_sum_1, 0, sizeof(rank_real) * (size_t)(n * 80));
   for (long c0 = 0; c0 < step->n; c0 += COLUMNS) {
     const long c1 = c0 + COLUMNS < step->n ? c0 + COLUMNS : step->n;
@@ -660,7 +657,7 @@ static void train_tile_2(
       rank_store(d_item_vector_sum_1 + row * 80 + col, sum));
   }
 
-  /* group 17: sample by sample */
+  /* group 16: sample by sample */
   for (int s = 0; s < n; s++) {
     /* youtube_dnn.rank:13  table bias  : f32[1683] ~ zeros */
     {
