@@ -207,17 +207,24 @@ static int learn(const fit_call *c, fit_state *s, rank_error *e)
 
 #endif
 
-/* How many of a column's bounds are at most x; NaN is at least none, and no bound. */
+/* A step of a search, without the branch that half of all values would take by surprise: each compiler makes one
+ * of the other's form, at four times the time. */
+#ifdef __clang__
+#define STEP_IF(right, half) (__builtin_unpredictable(right) ? (half) : 0)
+#else
+#define STEP_IF(right, half) ((half) * (right))
+#endif
+
+/* How many of a column's n > 0 bounds are at most x; NaN is at least none, and no bound. */
 static long bounds_below(const double *bound, long n, double x)
 {
-  long low = 0;
-  while (n > 0) {
+  const double *at = bound;
+  while (n > 1) {
     long half = n / 2;
-    int right = bound[low + half] <= x;
-    low += right ? half + 1 : 0;
-    n = right ? n - half - 1 : half;
+    at += STEP_IF(at[half - 1] <= x, half);
+    n -= half;
   }
-  return low;
+  return at - bound + (*at <= x);
 }
 
 static int ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e)
