@@ -158,6 +158,22 @@ static rank_trees_rows *bin_rows(
   return rows;
 }
 
+static void tell(const fit_call *c, const rank_forest *f, const rank_trees_report *r)
+{
+  const char *name = c->fit->name;
+  if (f->nnodes == 0) {
+    rank_log_line(c->log,
+      "fit %s: no split gains anything with %ld rows and min_data_in_leaf = %g; all rows fall into "
+      "one leaf",
+      name, c->train.n, c->fit->settings[MIN_DATA]);
+  } else if (c->valid.n > 0) {
+    rank_log_line(c->log, "fit %s: %ld trees of %d, validation loss %.6f", name, f->ntrees,
+      r->rounds, r->valid_loss);
+  } else {
+    rank_log_line(c->log, "fit %s: %ld trees", name, f->ntrees);
+  }
+}
+
 static int learn_columns(const fit_call *c, fit_columns *columns, fit_state *s, rank_error *e)
 {
   rank_trees_options o = options_of(c);
@@ -172,11 +188,8 @@ static int learn_columns(const fit_call *c, fit_columns *columns, fit_state *s, 
   int failed = fit_columns_save(columns, s) != 0 || fit_trees_save(f, s) != 0
                  ? rank_fail(e, "out of memory")
                  : 0;
-  if (!failed && c->valid.n > 0) {
-    rank_log_line(c->log, "fit %s: %ld trees of %d, validation loss %.6f", c->fit->name, f->ntrees,
-      r.rounds, r.valid_loss);
-  } else if (!failed) {
-    rank_log_line(c->log, "fit %s: %ld trees", c->fit->name, f->ntrees);
+  if (!failed) {
+    tell(c, f, &r);
   }
   rank_forest_free(f);
   return failed;

@@ -184,6 +184,9 @@ static void print_info(const rank_model *m, const long *rows, const program_mode
     printf(
       "%s%s%s", i == 0 ? "metrics: " : ", ", m->metrics[i].text, i + 1 < m->nmetrics ? "" : "\n");
   }
+  if (m->solver != NULL) {
+    printf("solver: %s, l2 %g, tolerance %g; row by row:\n", m->solver, m->l2, m->tolerance);
+  }
   printf("optimizer: %s, lr %g, batch %ld, epochs %ld, seed %ld\n",
     m->optimizer != NULL && m->optimizer[0] != '\0' ? m->optimizer : "none", m->lr, m->batch,
     m->epochs, m->seed);
@@ -265,7 +268,9 @@ static void json_info(const rank_model *m, const long *rows, const program_model
     fputs(i ? ", " : "", stdout);
     rank_json_string(stdout, m->metrics[i].text);
   }
-  printf("], \"optimizer\": ");
+  printf("], \"solver\": ");
+  rank_json_string(stdout, m->solver != NULL ? m->solver : "");
+  printf(", \"optimizer\": ");
   rank_json_string(stdout, m->optimizer != NULL ? m->optimizer : "");
   printf(", \"states\": [");
   for (int k = 0; k < m->nstates; k++) {

@@ -76,14 +76,16 @@ void rank_trees_rows_free(rank_trees_rows *r)
   }
 }
 
-static int add_labels(
-  rank_trees_rows *r, float *to, long first, const rank_matrix *y, rank_error *e)
+static int add_labels(rank_trees_rows *r, int valid, const rank_matrix *y, rank_error *e)
 {
+  float *to = r->y[valid];
+  long first = r->filled[valid];
   int binary = r->o->objective == RANK_TREES_BINARY;
   for (long i = 0; i < y->rows; i++) {
     double v = rank_matrix_at(y, i, 0);
     if (!isfinite(v) || (binary && v != 0 && v != 1)) {
-      return rank_fail(e, "row %ld: the label is %g%s", first + i, v, binary ? ", not 0 or 1" : "");
+      return rank_fail(e, "%s row %ld: the label is %g%s", valid ? "validation" : "training",
+        first + i + 1, v, binary ? ", not 0 or 1 (objective = l2 takes any number)" : "");
     }
     to[first + i] = (float)v;
   }
@@ -102,7 +104,7 @@ static int add_weights(rank_trees_rows *r, long first, const rank_matrix *weight
   for (long i = 0; r->weight && i < weight->rows; i++) {
     double w = rank_matrix_at(weight, i, 0);
     if (!(w >= 0 && isfinite(w))) {
-      return rank_fail(e, "row %ld: the weight is %g", first + i, w);
+      return rank_fail(e, "training row %ld: the weight is %g", first + i + 1, w);
     }
     r->weight[first + i] = (float)w;
   }
@@ -118,8 +120,7 @@ int rank_trees_rows_add(rank_trees_rows *r, int valid, const rank_matrix *x, con
       (weight && (k == 1 || weight->rows != x->rows))) {
     return rank_fail(e, "rows do not match");
   }
-  if (add_labels(r, r->y[k], first, y, e) != 0 ||
-      (weight && add_weights(r, first, weight, e) != 0)) {
+  if (add_labels(r, k, y, e) != 0 || (weight && add_weights(r, first, weight, e) != 0)) {
     return -1;
   }
   trees_data_fill(&r->data[k], &r->map, first, x, trees_threads(r->o->threads));

@@ -55,6 +55,7 @@ grep -q '^500 rows learnt' "$dir/log" || fail "not online: $(cat "$dir/log")"
 "$p" info --load "$dir/on" | grep -A40 '^fit trees' | cmp - "$dir/before" || fail "online moved the trees"
 ! "$p" train --online "$dir/v.csv" --save "$dir/x" 2> "$dir/err" || fail "online without a fit"
 grep -q 'there is no --load' "$dir/err" || fail "said: $(cat "$dir/err")"
+"$p" info --load "$dir/best" | grep -q '^solver: lbfgs, l2 0.0005, tolerance' || fail "info does not tell the solver"
 ! train --lr 0.1 2> "$dir/err" || fail "lbfgs took --lr"
 grep -q 'lbfgs, which has no learning rate' "$dir/err" || fail "said: $(cat "$dir/err")"
 
@@ -170,4 +171,63 @@ sed 's/fit.trees.trees/fit.trees.codes/; s/5000.0/1e9/' "$dir/damage.py" > "$dir
 python3 "$dir/damage2.py" "$dir/one" "$dir/bad"
 ! "$p" eval --no-cache --data "$dir/v.csv" --load "$dir/bad" 2> "$dir/err" || fail "took damaged categories"
 grep -q 'category 0 is damaged' "$dir/err" || fail "said: $(cat "$dir/err")"
+
+# Data that teaches trees little or nothing, and data that is wrong.
+cat > "$dir/odd.rank" <<'RANK'
+model odd
+dim X = 3
+input x : f32[X]
+label y : f32
+fit trees = gbdt(x, y; rounds = 5, leaves = 4, early_stopping = 2)
+fit z = standardize(x)
+table w : f32[trees.leaf] ~ zeros
+param k : f32[X] ~ zeros
+logit = sum[T](w[trees.leaf]) + sum[X](k * z)
+loss   bce_logits(logit, y)
+output p = sigmoid(logit)
+output alone = sigmoid(trees.score)
+metric auc(p, y)
+train  lbfgs(), l2 = 1e-3
+RANK
+"$rankc" build "$dir/odd.rank" -o "$dir/o" > /dev/null
+p=$dir/o/odd
+rows() { # how many, awk expressions of x2 and y
+  awk -v n="$1" "BEGIN { srand(5); print \"x1,x2,x3,y\"
+    for (i = 0; i < n; i++) { x = rand(); z = rand(); print x \",\" ($2) \",\" z \",\" ($3) } }"
+}
+rows 200 'rand()' 'x + z > 1' > "$dir/good.csv"
+teaches() { # what the log says, rows, x2, y
+  rows "$2" "$3" "$4" > "$dir/d.csv"
+  "$p" train --no-cache --data "$dir/d.csv" --valid "$dir/good.csv" --save "$dir/w" > "$dir/log" || fail "$*"
+  grep -q "$1" "$dir/log" || fail "wanted '$1', said: $(grep '^fit' "$dir/log")"
+  "$p" predict --no-cache --data "$dir/good.csv" --load "$dir/w" --out "$dir/p"
+  [ "$(wc -l < "$dir/p")" = 201 ] && ! grep -qi nan "$dir/p" || fail "bad predictions: $*"
+}
+nothing='^fit trees: no split gains anything with [0-9]* rows and min_data_in_leaf = 20; all rows fall into one leaf'
+teaches "$nothing" 1 'rand()' 1
+teaches "$nothing" 2 'rand()' i
+teaches "$nothing" 200 'rand()' 0
+teaches "$nothing" 200 'rand()' 1
+teaches '^fit trees: [1-5] trees of [1-5], validation loss 0\.' 200 7 'x + z > 1'
+teaches '^fit trees: [1-5] trees of [1-5], validation loss 0\.' 200 'rand() * 3e38' 'x + z > 1'
+wrong() { # what is said, rows to train on, rows to validate on
+  ! "$p" train --no-cache --data "$2" --valid "$3" --save "$dir/no" > /dev/null 2> "$dir/err" || fail "took: $1"
+  grep -q "$1" "$dir/err" || fail "wanted '$1', said: $(cat "$dir/err")"
+  [ ! -e "$dir/no" ] || fail "weights are left: $1"
+}
+good=$dir/good.csv
+rows 200 'rand()' 'i % 3' > "$dir/three.csv"
+wrong 'fit trees: training row 3: the label is 2, not 0 or 1 (objective = l2 takes any number)' "$dir/three.csv" "$good"
+wrong 'fit trees: validation row 3: the label is 2, not 0 or 1' "$good" "$dir/three.csv"
+head -1 "$good" > "$dir/none.csv"
+wrong 'none.csv: no rows to train on' "$dir/none.csv" "$good"
+wrong 'none.csv: no rows to validate on' "$good" "$dir/none.csv"
+cut -d, -f1,2,4 "$good" > "$dir/less.csv"
+wrong 'less.csv:1: no column x3, which input x reads' "$dir/less.csv" "$good"
+rows 200 '""' 1 > "$dir/gap.csv"
+wrong 'gap.csv:2: column x2: empty, and the input does not say missing = ' "$dir/gap.csv" "$good"
+sed 's/input x .*/&, missing = nan/; /^fit z/d; /^param k/d; s/ + sum.X.*//; s/^model odd/model holes/' "$dir/odd.rank" > "$dir/holes.rank"
+"$rankc" build "$dir/holes.rank" -o "$dir/h" > /dev/null
+p=$dir/h/holes
+teaches '^fit trees: [1-5] trees of [1-5], validation loss 0\.' 200 '""' 'x + z > 1'
 echo "fits: as they should be"
