@@ -224,7 +224,7 @@ int rank_fits_check(const rank_fits *f, const rank_batch *b, int *input, long *a
   const rank_model *m = f->m;
   for (int i = 0; i < m->nfits; i++) {
     const rank_fit *fit = &m->fits[i];
-    for (int k = 0; fit->run->ids != NULL && k < fit->nsources; k++) {
+    for (int k = 0; fit->run->ids != NULL && has_sources(fit, b) && k < fit->nsources; k++) {
       int source = fit->sources[k];
       if (source < 0 || !m->inputs[source].is_id) {
         continue;

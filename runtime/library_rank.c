@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include "fit.h"
 #include "library_opened.h"
 
 #include <string.h>
@@ -17,6 +18,7 @@ typedef struct ranking {  /* what a call's scratch holds */
   rank_real **value;      /* these alone, as outputs */
   const int32_t **offset; /* of the candidates, by axis */
   int32_t *same;          /* [request axes][n + 1]: lists that are as long for every candidate */
+  char *fits[2];          /* what fits compute of the request, and of the candidates */
   char *work;
 } ranking;
 
@@ -42,6 +44,10 @@ static size_t lay_out(const rank_opened *o, long n, char *base, ranking *r)
     r->value = (rank_real **)(void *)(base + at[1]);
     r->offset = (const int32_t **)(void *)(base + at[2]);
     r->same = (int32_t *)(void *)(base + at[3]);
+  }
+  for (int part = 0; part < 2; part++) {
+    size_t where = take(&used, rank_fits_room(o->fits, part == 0 ? 1 : n));
+    r->fits[part] = base != NULL ? base + where : NULL;
   }
   for (size_t k = 0; k < nvalues; k++) {
     size_t where = take(&used, (size_t)split->values[k] * sizeof(rank_real) + SLACK);
@@ -94,6 +100,11 @@ static rank_status rank_all(const rank_opened *o, const rank_batch *request,
   lay_out(o, candidates->n, scratch, &r);
   rank_state s = o->state;
   s.prepared = o->request_prepared;
+  rank_batch whole[2];
+  if (library_with_fits(o, &request, &whole[0], r.fits[0]) == NULL || /* what has its inputs */
+      library_with_fits(o, &candidates, &whole[1], r.fits[1]) == NULL) {
+    return RANK_NO_MEMORY;
+  }
   rank_status status = split->request.run(&s, request, r.value, r.work, 1);
   if (status != RANK_OK) {
     return status;

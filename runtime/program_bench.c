@@ -151,10 +151,12 @@ static int open_requests(bench *b, rank_error *e)
   }
   memset(needed, RANK_TO_PREDICT, n);
   for (int i = 0; i < m->ninputs; i++) {
-    needed[i] = m->inputs[i].label ? RANK_TO_TRAIN : RANK_TO_PREDICT;
+    int made = m->inputs[i].encoding.source == RANK_FROM_FIT; /* by the call itself */
+    needed[i] = made ? 0 : m->inputs[i].label ? RANK_TO_TRAIN : RANK_TO_PREDICT;
   }
   b->library = (rank_library){.model = m, .inputs = needed, .dims = needed + m->ninputs};
-  b->opened = (rank_opened){.library = &b->library, .state = b->model.state};
+  b->opened = (rank_opened){
+    .library = &b->library, .state = b->model.state, .fits = rank_encoders_fits(b->model.enc)};
   const rank_state *s = &b->model.state;
   return pack(s, m->split->request.prepare, &b->opened.request_prepared, e) != 0 ||
              pack(s, m->split->rank.prepare, &b->opened.rank_prepared, e) != 0

@@ -22,8 +22,9 @@ typedef struct room { /* of a thread */
   rank_real **out;
   rank_work work, derived; /* derived: results of fits */
   rank_work *repeated;     /* by input, then by axis: what the request brings, for every row */
-  const void **input;
+  const void **input;      /* of such rows */
   const int32_t **offset;
+  const void **part[2]; /* what a request and its candidates bring */
 } room;
 
 static int room_new(room *r, const bench_driver *d)
@@ -35,7 +36,12 @@ static int room_new(room *r, const bench_driver *d)
   r->repeated = calloc(ninputs + ndims + 1, sizeof *r->repeated);
   r->input = calloc(ninputs + 1, sizeof *r->input);
   r->offset = calloc(ndims + 1, sizeof *r->offset);
-  return r->batcher && r->out && r->repeated && r->input && r->offset ? 0 : -1;
+  for (int i = 0; i < 2; i++) {
+    r->part[i] = calloc(ninputs + 1, sizeof *r->part[i]);
+  }
+  return r->batcher && r->out && r->repeated && r->input && r->offset && r->part[0] && r->part[1]
+           ? 0
+           : -1;
 }
 
 static void room_free(room *r, const rank_model *m)
@@ -43,6 +49,8 @@ static void room_free(room *r, const rank_model *m)
   for (int i = 0; r->repeated != NULL && i < m->ninputs + m->ndims; i++) {
     rank_work_free(&r->repeated[i]);
   }
+  free(r->part[0]);
+  free(r->part[1]);
   free(r->repeated);
   free(r->input);
   free(r->offset);
@@ -89,12 +97,18 @@ static int call_request(bench_driver *d, room *r, const rank_batch *b, double *t
   if (rank_work_need(&r->work, rank_library_rank_scratch(o, b->n), &d->e) != 0) {
     return -1;
   }
-  rank_batch request = {1, b->input, b->offset};
+  const rank_model *m = d->b->m;
+  for (int i = 0; i < m->ninputs; i++) { /* what fits compute is for the call to compute */
+    int made = m->inputs[i].encoding.source == RANK_FROM_FIT;
+    r->part[0][i] = m->split->inputs[i] && !made ? b->input[i] : NULL;
+    r->part[1][i] = m->split->inputs[i] || made ? NULL : b->input[i];
+  }
+  const rank_batch request = {1, r->part[0], b->offset}, candidates = {b->n, r->part[1], b->offset};
   double start = rank_now();
-  rank_status status = rank_library_rank(o, &request, b, r->out, r->work.data);
+  rank_status status = rank_library_rank(o, &request, &candidates, r->out, r->work.data);
   *took = rank_now() - start;
   if (status != RANK_OK) {
-    rank_library_rank_explain(o, &request, b, d->e.text, sizeof d->e.text);
+    rank_library_rank_explain(o, &request, &candidates, d->e.text, sizeof d->e.text);
   }
   return status == RANK_OK ? 0 : -1;
 }

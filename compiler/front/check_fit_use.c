@@ -2,15 +2,42 @@
 
 #include "check.h"
 
-/* A request and its candidates are two batches; what a fit makes of one of them, no batch would hold. */
+/* A request and its candidates are two batches, and a fit computes what it computes from one of them. Its
+ * results belong to the same. */
+static bool check_request(Checker *c, const Fitted *fit)
+{
+  const Input *request = NULL, *candidate = NULL;
+  Input *inputs = c->g->inputs.data;
+  for (int k = 0; k < fit->nsources; k++) {
+    const Input *in = fit->sources[k] >= 0 ? &inputs[fit->sources[k]] : NULL;
+    request = in && in->per_request ? in : request;
+    candidate = in && !in->per_request ? in : candidate;
+  }
+  if (request && candidate) {
+    fail(c, fit->loc, "'%.*s' is per request and '%.*s' is not: a fit reads one or the other",
+      STR_ARG(request->name), STR_ARG(candidate->name));
+    note(c, request->loc, "'%.*s' is declared here", STR_ARG(request->name));
+    return false;
+  }
+  for (int k = 0; k < fit->nresults; k++) {
+    inputs[fit->results[k]].per_request = request != NULL;
+  }
+  return true;
+}
+
 static void check_requests(Checker *c)
 {
-  for (int i = 0; i < c->g->inputs.n && c->g->fits.n > 0; i++) {
-    const Input *in = &c->g->inputs.data[i];
-    if (in->per_request) {
-      fail(c, in->loc, "'%.*s' is per request, in a model that has fits; only one of the two works",
-        STR_ARG(in->name));
-      note(c, c->g->fits.data[0].loc, "a fit is here");
+  const Graph *g = c->g;
+  for (int i = 0; i < g->inputs.n && g->ranked.n > 0; i++) {
+    if (g->inputs.data[i].per_request) {
+      fail(c, g->inputs.data[i].loc,
+        "'%.*s' is per request, in a model with ranked outputs; only one of the two works",
+        STR_ARG(g->inputs.data[i].name));
+      return;
+    }
+  }
+  for (int i = 0; i < g->fits.n; i++) {
+    if (!check_request(c, &g->fits.data[i])) {
       return;
     }
   }

@@ -71,6 +71,16 @@ done
 "$work/page/page" bench --csv --load "$work/page/w.st" --rows 50 --threads 2 --candidates 20 >"$work/bench.csv"
 timed "$work/bench.csv" 2 "repeated:20 request:20"
 
+"$rankc" build $here/shelf.rank -o "$work/shelf" -O1 --werror
+"$work/shelf/shelf" synth --rows 400 --out "$work/shelf/rows.csv" >/dev/null
+"$work/shelf/shelf" train --quiet --no-cache --data "$work/shelf/rows.csv" --save "$work/shelf/w.st"
+$cc -std=c11 $warnings -I"$work/shelf" $here/test_shelf.c -o "$work/shelf/test" -L"$work/shelf" -lshelf -lm \
+  -Wl,-rpath,"$work/shelf"
+"$work/shelf/test" "$work/shelf/w.st"
+"$work/shelf/shelf" bench --csv --no-cache --data "$work/shelf/rows.csv" --load "$work/shelf/w.st" --candidates 9 \
+  >"$work/bench.csv"
+timed "$work/bench.csv" 1 "repeated:9 request:9"
+
 for compiler in clang++-19 g++; do
   command -v $compiler >/dev/null || continue
   $compiler -std=c++17 $warnings -I"$work" $here/test_library.cpp -o "$work/cpp" -L"$work" -lshop \
