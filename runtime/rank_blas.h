@@ -17,8 +17,16 @@ static inline void rank_blas(long m, long n, long k, const rank_real *a, long a_
   if (m == 0 || n == 0) {
     return;
   }
-  const enum CBLAS_TRANSPOSE trans = a_k == 1 ? CblasNoTrans : CblasTrans;
-  const long ld = a_k == 1 ? (m == 1 ? k : a_m) : k == 1 ? m : a_k; /* one row has no distance */
+  const int in_rows = a_k == 1 || k == 1;
+  if (!in_rows && a_m != 1 &&
+      m > 1) { /* every so manieth number of a row: OpenBLAS has no such matrix */
+    for (long i = 0; i < m; i++) {
+      rank_blas(1, n, k, a + i * a_m, a_m, a_k, b, ldb, c + i * ldc, ldc, add);
+    }
+    return;
+  }
+  const enum CBLAS_TRANSPOSE trans = in_rows ? CblasNoTrans : CblasTrans;
+  const long ld = in_rows ? (m == 1 ? k : a_m) : a_k; /* one row has no distance */
   const int lda = (int)(ld < 1 ? 1 : ld);
   ldb = ldb < n ? n : ldb; /* of one row */
   const rank_real beta = add ? 1 : 0;

@@ -10,6 +10,7 @@
 #include "../../runtime/safetensors.h"
 #include "../ir/interpret.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ typedef struct Task {
   const long **length;
   double **params, **states;
   long *rows;
-  uint64_t seed, step;
+  uint64_t seed, step, jitter;
   VEC(st_entry) out;
   rank_error e;
 } Task;
@@ -314,8 +315,10 @@ static Interp *interp(Task *t, bool training, uint64_t step)
 {
   InterpretBatch *batch = ARENA_NEW(t->a, InterpretBatch);
   *batch = (InterpretBatch){t->n, t->input, t->length};
-  return interpret_new(
+  Interp *ip = interpret_new(
     t->a, t->g, batch, (const double *const *)t->params, t->rows, t->seed, step, training);
+  interpret_jitter(ip, t->jitter ? t->jitter + step : 0);
+  return ip;
 }
 
 static bool has_labels(const Task *t)
@@ -346,9 +349,9 @@ static int compute(Task *t, long steps)
   for (long step = 0; step < (trains ? steps : 1); step++) {
     Arena mark = *t->a; /* each step's values go, the entries stay: they were made before */
     ip = interp(t, trains, t->step + (uint64_t)step);
+    double *loss = ARENA_NEW(t->a, double);
+    *loss = interpret_loss(ip);
     if (step == 0) {
-      double *loss = ARENA_NEW(t->a, double);
-      *loss = interpret_loss(ip);
       add_entry(t, S("loss"), loss);
       for (int i = 0; i < t->g->grads.n && trains; i++) {
         const Grad *grad = &t->g->grads.data[i];
@@ -361,7 +364,8 @@ static int compute(Task *t, long steps)
       }
       mark = *t->a;
     }
-    if (trains && t->n > 0) { /* an empty batch teaches nothing */
+    if (trains && t->n > 0 &&
+        isfinite(*loss)) { /* else there is nothing to learn, or nothing to be trusted */
       interpret_optimizer_step(ip, t->params, t->states, (long)t->step + steps);
     }
     *t->a = mark;
@@ -376,7 +380,8 @@ int command_interpret(Options *o)
   if (code != EXIT_FINE) {
     return code;
   }
-  Task t = {.a = o->arena, .g = s.graph, .load.fd = -1, .batch.fd = -1};
+  Task t = {
+    .a = o->arena, .g = s.graph, .jitter = (uint64_t)o->jitter, .load.fd = -1, .batch.fd = -1};
   double start = now_ms();
   bool fine =
     read_load(&t, o->load) == 0 && read_batch(&t, o->batch) == 0 && compute(&t, o->steps) == 0;

@@ -36,6 +36,7 @@ typedef struct Options {
   int threads;      /* run, bench: of the program; 0: its own choice */
   Str load, batch;  /* interpret */
   long steps;       /* interpret */
+  long jitter;      /* interpret: see interpret_jitter; 0: not */
   bool markdown;    /* ops */
   double tolerance; /* gradcheck, as is the next: elements per parameter */
   long probes;

@@ -9,6 +9,7 @@ enum {
   KEY_LOAD = 768,
   KEY_BATCH,
   KEY_STEPS,
+  KEY_JITTER,
   KEY_MARKDOWN,
   KEY_TOLERANCE,
   KEY_PROBES,
@@ -21,6 +22,11 @@ const struct argp_option interpret_options[] = {
   {"load", KEY_LOAD, "FILE", 0, "Parameters (safetensors)", 0},
   {"batch", KEY_BATCH, "FILE", 0, "Inputs and labels (safetensors)", 0},
   {"steps", KEY_STEPS, "N", 0, "Training steps on that batch (default 1; 0: outputs only)", 0},
+  {"jitter", KEY_JITTER, "SEED", 0,
+    "Every result that is rounded is moved to a neighbouring number or not, at random: what "
+    "differs between "
+    "seeds is what rounding may do",
+    0},
   {"out", 'o', "FILE", 0, "Where outputs, loss, gradients and new parameters go", 0},
   {0},
 };
@@ -37,6 +43,9 @@ error_t interpret_parse(int key, char *arg, struct argp_state *state)
     return 0;
   case KEY_STEPS:
     o->steps = option_number(state, "--steps", arg, 0, INT_MAX);
+    return 0;
+  case KEY_JITTER:
+    o->jitter = option_number(state, "--jitter", arg, 0, LONG_MAX);
     return 0;
   case 'o':
     o->out = str_of(arg);

@@ -118,13 +118,44 @@ static bool next(Interp *ip, Type t)
   return moved >= 0;
 }
 
+static bool is_whole(double x)
+{
+  return x == rint(x) && fabs(x) < 0x1p53;
+}
+
+/* x, or a neighbour of it. Nothing is nothing: where it is what rounding left, its operands have moved. */
+static double jittered(Interp *ip, double x)
+{
+  if (x == 0 || !isfinite(x)) {
+    return x;
+  }
+  ip->jitter = ip->jitter * 0x5851f42d4c957f2du + 0x14057b7ef767814fu;
+  unsigned choice = (unsigned)(ip->jitter >> 40) % 3;
+  return choice == 0 ? x : nextafter(x, choice == 1 ? HUGE_VAL : -HUGE_VAL);
+}
+
+void interpret_jitter(Interp *ip, uint64_t seed)
+{
+  ip->jitter = seed * 0x9e3779b97f4a7c15u;
+}
+
+double interpret_add(Interp *ip, double x, double y)
+{
+  bool exact = ip->jitter == 0 || (is_whole(x) && is_whole(y));
+  return exact ? x + y : jittered(ip, x + y);
+}
+
 static double apply_at(Interp *ip, const Node *n)
 {
   double x[3] = {0};
+  bool whole = true;
   for (int i = 0; i < n->nin; i++) {
     x[i] = read_at(ip, n->in[i], ip->at);
+    whole &= is_whole(x[i]);
   }
-  return op_apply(n->op, x);
+  double y = op_apply(n->op, x);
+  bool exact = ip->jitter == 0 || !op_rounds(n->op) || (whole && is_whole(y));
+  return exact ? y : jittered(ip, y);
 }
 
 /* What is reduced need not be stored: the product under a sum may be far larger than its factors. */
@@ -144,7 +175,7 @@ static void reduce(Interp *ip, const Node *n, Tensor *y)
   for (bool more = first(ip, x->type); more; more = next(ip, x->type)) {
     double *to = &y->data[offset_at(ip, n->type, ip->at)];
     double value = reduced_at(ip, x);
-    *to = sum ? *to + value : value > *to || isnan(value) ? value : *to;
+    *to = sum ? interpret_add(ip, *to, value) : value > *to || isnan(value) ? value : *to;
   }
 }
 
@@ -168,7 +199,8 @@ static void scatter(Interp *ip, const Node *n, Tensor *y)
     for (bool more = first(ip, all); more; more = next(ip, all)) {
       const double *row = row_at(ip, n, n->in[i]);
       if (row) {
-        y->data[row - ip->params[n->leaf]] += read_at(ip, n->in[i + 1], ip->at);
+        double *to = &y->data[row - ip->params[n->leaf]];
+        *to = interpret_add(ip, *to, read_at(ip, n->in[i + 1], ip->at));
       }
     }
   }
@@ -409,14 +441,4 @@ const Tensor *interpret_grad(Interp *ip, const Grad *grad)
     wide->data[offset_at(ip, t, ip->at)] = read_at(ip, grad->node, ip->at);
   }
   return wide;
-}
-
-double interpret_loss(Interp *ip)
-{
-  const Tensor *loss = interpret_node(ip, ip->g->loss);
-  double sum = 0;
-  for (long i = 0; i < loss->count; i++) {
-    sum += loss->data[i];
-  }
-  return ip->batch.n == 0 ? 0 : sum / (double)loss->count;
 }

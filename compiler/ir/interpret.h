@@ -35,14 +35,20 @@ typedef struct Interp {
   const long *rows;            /* by param */
   uint64_t seed, step;         /* step counts from 0 */
   bool training;
-  long *extent;   /* by axis */
-  Tensor **value; /* by node; NULL: not computed yet */
-  long *at;       /* by axis: the position that loops are at */
+  uint64_t jitter; /* not 0: a state of random bits, see interpret_jitter */
+  long *extent;    /* by axis */
+  Tensor **value;  /* by node; NULL: not computed yet */
+  long *at;        /* by axis: the position that loops are at */
 } Interp;
 
 /* Refers to what it is given: all of it must outlive the Interp. */
 Interp *interpret_new(Arena *a, const Graph *g, const InterpretBatch *batch,
   const double *const *params, const long *rows, uint64_t seed, uint64_t step, bool training);
+/* From now on each result that rounding may touch is its neighbour above or below, or itself, at random: how
+ * far results of several seeds lie apart is what rounding may do to them, by cancellation and at steps (Parker,
+ * Monte Carlo arithmetic, 1997). Whole numbers made of whole numbers are exact. */
+void interpret_jitter(Interp *ip, uint64_t seed);
+double interpret_add(Interp *ip, double x, double y);    /* as everything that is summed is added */
 const Tensor *interpret_node(Interp *ip, const Node *n); /* computed once */
 /* Dense: in the shape of the param's type; a table: [rows][width]. */
 const Tensor *interpret_grad(Interp *ip, const Grad *grad);

@@ -1,4 +1,4 @@
-/* interpret_step.c: what one optimizer step does to the parameters, for the reference interpreter.
+/* interpret_step.c: the loss and what one optimizer step does to the parameters, for the reference interpreter.
  *
  * The order is part of the language's meaning: clip each value, clip the norm over all parameters, add
  * l2 times the weight, then the optimizer's text, for every weight on its own. */
@@ -21,6 +21,16 @@ long interpret_width(const Graph *g, const Param *param)
     width *= g->axes.data[param->type.axis[i]].extent;
   }
   return width;
+}
+
+double interpret_loss(Interp *ip)
+{
+  const Tensor *loss = interpret_node(ip, ip->g->loss);
+  double sum = 0;
+  for (long i = 0; i < loss->count; i++) {
+    sum = interpret_add(ip, sum, loss->data[i]);
+  }
+  return ip->batch.n == 0 ? 0 : sum / (double)loss->count;
 }
 
 double **interpret_states_new(Arena *a, const Graph *g, const long *rows)
@@ -54,7 +64,8 @@ static double text_value(const Node *n, const double *var)
 
 static double clipped(const Optimizer *o, double g)
 {
-  return o->clip_value > 0 ? fmin(fmax(g, -o->clip_value), o->clip_value) : g;
+  double most = o->clip_value > 0 ? o->clip_value : (double)INFINITY;
+  return g > most ? most : g < -most ? -most : g; /* what is no number stays none */
 }
 
 static double norm_scale(Interp *ip)

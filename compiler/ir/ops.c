@@ -22,6 +22,14 @@ bool op_pointwise(Op op)
          class == CLASS_OPERATOR;
 }
 
+bool op_rounds(Op op)
+{
+  bool chooses = op == OP_NEG || op == OP_LT || op == OP_LE || op == OP_EQ || op == OP_NE ||
+                 op == OP_ABS || op == OP_SIGN || op == OP_FLOOR || op == OP_STOP ||
+                 op == OP_MAXIMUM || op == OP_MINIMUM || op == OP_WHERE;
+  return op_pointwise(op) && !chooses;
+}
+
 int op_by_word(Str word, int arity)
 {
   for (int op = 0; op < OP_COUNT; op++) {

@@ -33,5 +33,6 @@ int op_by_word(Str word, int arity); /* functions only (not operators); -1: none
 /* What a pointwise op gives, in double precision: the one definition that constant folding, the
  * interpreter and the tests share. */
 double op_apply(Op op, const double *x);
+bool op_rounds(Op op); /* computes a number that may lie between two, rather than choosing one */
 
 #endif

@@ -7,6 +7,7 @@
  * says exactly that. */
 
 #include "broad.h"
+#include "empty.h"
 
 #include <math.h>
 
@@ -133,6 +134,17 @@ static int present(const Node *x, int naxes, const short *axes, short *out)
   return n;
 }
 
+/* x as often as `axis` has positions; nothing where it has none, even if x is infinite there. */
+static Node *times_length(Graph *g, Node *x, Type full, int axis)
+{
+  Node *size = size_in(g, full, axis), *all = build_op2(g, OP_MUL, x, size);
+  if (!empty_blows_up(g, full, x, false, axis)) {
+    return all;
+  }
+  Node *in[] = {build_op2(g, OP_LT, build_const(g, 0), size), all, build_const(g, 0)};
+  return build_op(g, OP_WHERE, 3, in);
+}
+
 Node *broad_sum(Graph *g, Node *x, Type full, int naxes, const short *axes)
 {
   double plain = 1;
@@ -144,7 +156,7 @@ Node *broad_sum(Graph *g, Node *x, Type full, int naxes, const short *axes)
     if (kind_of(g, axes[i]) == AXIS_PLAIN) {
       plain *= (double)g->axes.data[axes[i]].extent;
     } else if (kind_of(g, axes[i]) == AXIS_RAGGED) {
-      x = build_op2(g, OP_MUL, x, size_in(g, full, axes[i])); /* may bring in the batch axis */
+      x = times_length(g, x, full, axes[i]); /* may bring in the batch axis */
     }
   }
   for (int i = 0; i < naxes; i++) {

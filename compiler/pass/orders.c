@@ -6,6 +6,7 @@
  * the same arithmetic is done on them. */
 
 #include "pass.h"
+#include "plan.h"
 #include "rebuild.h"
 
 typedef struct Orders {
@@ -66,33 +67,48 @@ static bool has_list(const Graph *g, const Node *x)
   return false;
 }
 
+typedef struct Copy {
+  const Node *of;
+  Node *copy;
+} Copy;
+
+typedef struct Copies {
+  VEC(Copy) list;
+} Copies;
+
+static Node *copy_of(Graph *g, Copies *copies, Node *x, Loc loc)
+{
+  for (int i = 0; i < copies->list.n; i++) {
+    if (copies->list.data[i].of == x) {
+      return copies->list.data[i].copy;
+    }
+  }
+  Node *copy = build_order(g, x, x->type.axis[x->type.n - 1]);
+  copy->loc = loc;
+  *VEC_PUSH(g->arena, &copies->list) = (Copy){x, copy};
+  return copy;
+}
+
 /* Vectors of a kernel read whole rows, rounded up, of what has the innermost axis of its result. Rows of
- * an input are the caller's, not rounded up: they are copied. So are lists where op-by-op code wants them
- * padded. */
-static Node *padded_input(Graph *g, Node **copies, const Node *n, Node *x, bool padded)
+ * an input, or of a part of one, are the caller's, not rounded up: they are copied. So are lists where op-by-op
+ * code wants them padded. */
+static Node *padded_input(Graph *g, Copies *copies, const Node *n, Node *x, bool padded)
 {
   enum { WIDEST = 16 };
   int last = n->type.n > 0 ? n->type.axis[n->type.n - 1] : -1;
-  if (x->op != OP_INPUT || x->type.kind == KIND_ID) {
+  if (plan_source(x)->op != OP_INPUT || x->type.kind == KIND_ID || x->type.n == 0) {
     return NULL;
   }
   bool whole = last < 0 || !type_has(x->type, last) || g->axes.data[last].kind != AXIS_PLAIN ||
                g->axes.data[last].extent % WIDEST == 0;
-  if (whole && !(padded && has_list(g, x))) {
-    return NULL;
-  }
-  if (!copies[x->leaf]) {
-    copies[x->leaf] = build_order(g, x, x->type.axis[x->type.n - 1]);
-    copies[x->leaf]->loc = n->loc;
-  }
-  return copies[x->leaf];
+  return whole && !(padded && has_list(g, x)) ? NULL : copy_of(g, copies, x, n->loc);
 }
 
 Graph *pass_orders(Arena *a, const Graph *old, bool padded)
 {
   Graph *g = graph_shell(a, old);
   Node **map = ARENA_ARRAY(a, Node *, old->nodes.n + 1);
-  Node **copies = ARENA_ARRAY(a, Node *, old->inputs.n + 1);
+  Copies copies = {0};
   for (int i = 0; i < old->nodes.n; i++) {
     const Node *n = old->nodes.data[i];
     Node **in = ARENA_ARRAY(a, Node *, n->nin);
@@ -103,7 +119,7 @@ Graph *pass_orders(Arena *a, const Graph *old, bool padded)
       for (int k = 0; k < 2; k++) {
         Node *b = padded ? NULL : better(g, n, in[0]->in[1 - k], in[0]->in[k]);
         bool weights = b != NULL;
-        b = b ? b : padded_input(g, copies, n, in[0]->in[k], padded);
+        b = b ? b : padded_input(g, &copies, n, in[0]->in[k], padded);
         if (b) {
           in[0] =
             k == 0 ? build_op2(g, OP_MUL, b, in[0]->in[1]) : build_op2(g, OP_MUL, in[0]->in[0], b);

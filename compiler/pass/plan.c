@@ -185,12 +185,14 @@ static void place(Planner *pl, const Node *n)
     return;
   }
   switch (op_rows[n->op].class) {
-  case CLASS_LEAF:
-    if (n->op == OP_RANDOM && v->scope != SCOPE_ACROSS &&
-        (pl->forced[n->id] || v->uses > 1 || !p->fuses)) {
+  case CLASS_LEAF: {
+    bool costly = n->op == OP_RANDOM && (v->uses > 1 || !p->fuses);
+    bool factor = pl->forced[n->id] && (n->op == OP_RANDOM || n->op == OP_INDEX);
+    if (v->scope != SCOPE_ACROSS && (costly || factor)) {
       store(pl, n, STMT_ELEMENT);
     }
     return;
+  }
   case CLASS_REDUCE:
     place_reduce(pl, n);
     return;

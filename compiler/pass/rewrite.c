@@ -11,6 +11,7 @@
  * rounding. */
 
 #include "rules.h"
+#include "empty.h"
 
 enum { MOST_TERMS = 32, MOST_IN_PRODUCT = 6, LEAST_ROWS = 4 };
 
@@ -23,7 +24,7 @@ static Node *sum_own(const Rewriter *w, const Node *n, Node *x, const Node *othe
   for (int i = 0; i < n->naxes; i++) {
     int axis = n->axes[i];
     if (type_has(x->type, axis) && !type_has(other->type, axis) &&
-        !rule_unsafe_when_empty(w, other, axis)) {
+        !empty_blows_up(w->g, n->in[0]->type, other, false, axis)) {
       own[count++] = (short)axis;
     }
   }

@@ -40,9 +40,6 @@ Graph *rules_apply(Arena *a, const Graph *g, const Rule *rules, int nrules, bool
 bool rule_single_use(const Rewriter *w, const Node *x);
 /* The final form of a node that does what `probe`, a fresh node, would; NULL: there is none yet. */
 Node *rule_existing(const Rewriter *w, const Node *probe);
-/* Whether n's value could be infinite or NaN in a sample with no position along the list `axis`: must not
- * be moved out of a sum over it, which is 0 then. */
-bool rule_unsafe_when_empty(const Rewriter *w, const Node *n, int axis);
 
 /* Text rules, match.c. */
 typedef struct Pattern Pattern;

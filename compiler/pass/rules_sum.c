@@ -3,6 +3,7 @@
  * What needs care is the empty list: a sum over it is 0 whatever it sums, so nothing that could then be
  * infinite or NaN (a mean's 1 / 0, a maximum of nothing) may be moved out of the sum. */
 
+#include "empty.h"
 #include "rules.h"
 
 enum { MOST_FACTORS = 16 };
@@ -98,93 +99,6 @@ Node *rule_sum_of_pad(const Rewriter *w, Node *n)
   return broad_sum(w->g, pad->in[0], full, count, axes);
 }
 
-/* What depends on how long the list along `root` is, and what that could do to it when it is empty. */
-
-static bool counts_list(const Rewriter *w, const Node *n, int root)
-{
-  if (n->op != OP_SUM && n->op != OP_MAX && n->op != OP_SIZE) {
-    return false;
-  }
-  for (int i = 0; i < n->naxes; i++) {
-    if (axis_root(w->g, n->axes[i]) == root) {
-      return true;
-    }
-  }
-  return false;
-}
-
-typedef struct Cone {
-  const Rewriter *w;
-  int root;
-  signed char *depends, *unsafe; /* by id: 0 not known, 1 no, 2 yes */
-} Cone;
-
-static bool depends(const Cone *c, const Node *n)
-{
-  signed char *known = &c->depends[n->id];
-  bool yes = *known == 2 || (*known == 0 && counts_list(c->w, n, c->root));
-  for (int i = 0; i < n->nin && *known == 0 && !yes; i++) {
-    yes = depends(c, n->in[i]);
-  }
-  *known = yes ? 2 : 1;
-  return yes;
-}
-
-/* At least a positive number, like max(size[L], 1). */
-static bool positive(const Node *n)
-{
-  for (int i = 0; i < n->nin && n->op == OP_MAXIMUM; i++) {
-    if (n->in[i]->op == OP_CONST && n->in[i]->value > 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
-static bool may_blow_up(const Cone *c, const Node *n)
-{
-  switch ((int)n->op) {
-  case OP_MAX:
-    return counts_list(c->w, n, c->root);
-  case OP_DIV:
-    return depends(c, n->in[1]) && !positive(n->in[1]);
-  case OP_LOG:
-  case OP_LOG1P:
-  case OP_POW:
-    return depends(c, n->in[0]) || depends(c, n->in[n->nin - 1]);
-  default:
-    return false;
-  }
-}
-
-static bool unsafe(const Cone *c, const Node *n)
-{
-  signed char *known = &c->unsafe[n->id];
-  if (*known == 0) {
-    bool yes = false;
-    if (depends(c, n)) {
-      yes = may_blow_up(c, n);
-      for (int i = 0; i < n->nin && !yes; i++) {
-        yes = unsafe(c, n->in[i]);
-      }
-    }
-    *known = yes ? 2 : 1;
-  }
-  return *known == 2;
-}
-
-bool rule_unsafe_when_empty(const Rewriter *w, const Node *n, int axis)
-{
-  if (w->g->axes.data[axis].kind != AXIS_RAGGED) {
-    return false;
-  }
-  Arena scratch = *w->g->arena;
-  Cone c = {.w = w, .root = axis_root(w->g, axis)};
-  c.depends = ARENA_ARRAY(&scratch, signed char, w->g->nodes.n);
-  c.unsafe = ARENA_ARRAY(&scratch, signed char, w->g->nodes.n);
-  return unsafe(&c, n);
-}
-
 /* Taking factors out of a sum. */
 
 typedef struct Split {
@@ -197,11 +111,12 @@ typedef struct Split {
   bool guarded; /* nobody looks at the sum of an empty list */
 } Split;
 
-static bool leaves_sum(const Split *s, const Node *x)
+static bool leaves_sum(const Split *s, const Node *x, bool below)
 {
   for (int i = 0; i < s->sum->naxes; i++) {
     int axis = s->sum->axes[i];
-    if (type_has(x->type, axis) || (!s->guarded && rule_unsafe_when_empty(s->w, x, axis))) {
+    bool blows_up = !s->guarded && empty_blows_up(s->w->g, s->sum->in[0]->type, x, below, axis);
+    if (type_has(x->type, axis) || blows_up) {
       return false;
     }
   }
@@ -213,7 +128,7 @@ static bool leaves_sum(const Split *s, const Node *x)
 static Node *what_stays(Split *s, Node *x, bool below)
 {
   Graph *g = s->w->g;
-  if (leaves_sum(s, x)) {
+  if (leaves_sum(s, x, below)) {
     s->below[s->n] = below;
     s->factor[s->n++] = x;
     return NULL;

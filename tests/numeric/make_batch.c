@@ -1,8 +1,5 @@
 /* make_batch.c: parameters and a batch for any model, at random, as safetensors.
- *   make_batch MODEL.rank SAMPLES SEED PARAMETERS.st BATCH.st [nudge]
- *
- * With "nudge", every parameter is the next number above or below: what that changes in a result is how
- * far its rounding may take it.
+ *   make_batch MODEL.rank SAMPLES SEED PARAMETERS.st BATCH.st
  *
  * Made to be awkward: the first sample's lists are empty and the second's as long as they may be; half
  * of all ids are drawn from a few, so that rows of tables repeat within a batch; no parameter is 0. */
@@ -19,7 +16,6 @@ enum { LEARNT_ROWS = 23, FEW_IDS = 7 };
 
 static Arena arena;
 static uint64_t seed;
-static bool nudge;
 
 /* Splitmix64, as a number in [0, 1). */
 static double uniform(void)
@@ -72,8 +68,7 @@ static void add_param(Entries *entries, const Param *p)
   }
   double *data = ARENA_ARRAY(&arena, double, count);
   for (long i = 0; i < count; i++) {
-    double x = start_value(p);
-    data[i] = nudge ? nextafter(x, i % 2 ? HUGE_VAL : -HUGE_VAL) : x;
+    data[i] = start_value(p);
   }
   entry.data = data;
   entry.name = str_copy(&arena, p->name).s;
@@ -162,9 +157,8 @@ static Graph *read_model(const char *path)
 
 int main(int argc, char **argv)
 {
-  nudge = argc == 7 && strcmp(argv[6], "nudge") == 0;
-  if (argc != 6 && !nudge) {
-    fprintf(stderr, "usage: make_batch MODEL.rank SAMPLES SEED PARAMETERS.st BATCH.st [nudge]\n");
+  if (argc != 6) {
+    fprintf(stderr, "usage: make_batch MODEL.rank SAMPLES SEED PARAMETERS.st BATCH.st\n");
     return 2;
   }
   arena = arena_new((size_t)1 << 34);
