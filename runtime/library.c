@@ -147,9 +147,12 @@ rank_status rank_library_predict(const rank_opened *o, const rank_batch *b, rank
   const rank_list_out *lists, void *scratch)
 {
   const rank_model *m = o->library->model;
-  rank_status status = check(o, b, RANK_TO_PREDICT, WHOLE).status;
-  if (status != RANK_OK || b->n == 0) {
-    return status;
+  int (*is_usual)(const rank_state *, const rank_batch *) = o->library->is_usual;
+  if (o->enc != NULL || is_usual == NULL || !is_usual(&o->state, b)) {
+    rank_status status = check(o, b, RANK_TO_PREDICT, WHOLE).status;
+    if (status != RANK_OK || b->n == 0) {
+      return status;
+    }
   }
   rank_batch whole;
   char *work = scratch != NULL ? library_with_fits(o, &b, &whole, scratch) : NULL;

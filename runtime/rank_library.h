@@ -19,6 +19,8 @@ typedef struct rank_library { /* a model's */
   size_t (*train_bytes)(const rank_state *s, const rank_batch *b, int threads);
   rank_status (*train)(rank_state *s, const rank_batch *b, const rank_step *step, double *loss,
     void *work); /* both NULL in a library that only predicts */
+  /* Whether a batch to predict is as it should be; 0 is asked again. May be NULL. */
+  int (*is_usual)(const rank_state *s, const rank_batch *b);
 } rank_library;
 
 typedef struct rank_opened rank_opened; /* a library with weights */

@@ -180,10 +180,6 @@ static bool check_pair(
   if (!ok || from == to) {
     return ok;
   }
-  if (from == NO_AXIS || to == NO_AXIS) {
-    fail(c, from_e->loc, "a scalar has no axis to be renamed");
-    return false;
-  }
   for (int i = 0; i < *n; i += 2) {
     if (pairs[i] == from) {
       fail(c, from_e->loc, "axis '%.*s' is renamed twice", STR_ARG(name_of(c, from)));

@@ -3,6 +3,7 @@
 
 #include "item_cf_parts.h"
 #include "rank_library.h"
+#include "rank_usual.h"
 
 #pragma GCC visibility push(default) /* the library shows nothing but these */
 #include "item_cf.h"
@@ -21,10 +22,24 @@ static const unsigned char dims_used[] = {
   0,
 };
 
+/* The usual batch, in one pass; the runtime looks again at one that is not. */
+static int is_usual(const rank_state *s, const rank_batch *b)
+{
+  (void)s;
+  uint32_t odd = (uint32_t)(b->n <= 0);
+  odd |= rank_odd_lists(b->offset[0], b->n, 500);
+  if (odd != 0) { /* and so where lists end is not known */
+    return 0;
+  }
+  odd |= rank_odd_ids(b->input[0], b->offset[0][b->n], INT32_MAX);
+  return odd == 0;
+}
+
 static const rank_library self = {
   .model = &item_cf_model,
   .inputs = inputs_used,
   .dims = dims_used,
+  .is_usual = is_usual,
 };
 
 /* The runtime knows inputs and axes by number. */
