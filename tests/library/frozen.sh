@@ -42,6 +42,22 @@ for model in models/fm models/din models/esmm models/deepfm $here/page; do
   fi
 done
 
+# Tables in fewer bits stay so.
+for kind in f16 bf16 int8; do
+  m="$work/fm"
+  "$m/fm" quantize --load "$m/w.st" --tables $kind -o "$m/$kind.st" >/dev/null
+  "$rankc" freeze models/fm.rank "$m/$kind.st" -o "$m/$kind" --werror -O1
+  if command -v python3 >/dev/null; then
+    python3 $here/frozen.py fm "$m/fm.h" "$m/libfm.so" "$m/$kind.st" "$m/$kind/libfm.so" -
+  fi
+done
+
+# From numpy arrays.
+for kind in "libdin.so $work/din/w.st" "inside/libdin.so -"; do
+  [ -x /usr/bin/python3 ] || continue
+  /usr/bin/python3 $here/test_numpy.py "$work/din/"$kind || [ $? = 77 ]
+done
+
 # The C by itself, and two frozen models in one program.
 for compiler in clang-19 gcc; do
   command -v $compiler >/dev/null || continue
@@ -67,7 +83,7 @@ refused 'no file of weights given' ./test_beside -
 refused 'none.weights: No such file' ./test_beside none.weights
 refused 'not a file of frozen weights' ./test_beside fm/w.st
 refused 'not a file of frozen weights' ./test_beside /dev/null
-refused 'frozen for another library than this one of fm' ./test_beside din/beside/din.weights
+refused 'din.weights: these weights were frozen for another library than this one of fm' ./test_beside din/beside/din.weights
 size=$(stat -c %s fm/beside/fm.weights)
 head -c $((size - 1)) fm/beside/fm.weights >short
 refused "it has $((size - 1)) bytes, wanted $size" ./test_beside short
@@ -79,6 +95,17 @@ refused 'which weights?' "$rankc" freeze $models/fm.rank
 refused 'none.st: cannot open' "$rankc" freeze $models/fm.rank none.st -o x
 refused 'these are weights of model din, not of fm' "$rankc" freeze $models/fm.rank din/w.st -o x
 refused 'another version of fm' "$rankc" freeze --dim D=8 $models/fm.rank fm/w.st -o x
+python3 - fm/w.st nan.st <<'END' && refused 'nan.st: tensor b: number 0 is nan' "$rankc" freeze $models/fm.rank nan.st -o x
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+n = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + n])
+del header["__metadata__"]
+at = 8 + n + header["b"]["data_offsets"][0]
+data = data[:at] + struct.pack("<f", float("nan")) + data[at + 4:]
+text = json.dumps(header).encode()
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(text)) + text + data[8 + n:])
+END
 sed 's/rank\.model/rank_model/; s/rank\.layout/rank_layout/' fm/w.st >foreign # weights from elsewhere: names and shapes decide
 "$rankc" freeze $models/fm.rank foreign -o foreign.fm -O0
 refused 'tensor v is [1700, 16], wanted [1700, 8]' "$rankc" freeze --dim D=8 $models/fm.rank foreign -o x
@@ -92,6 +119,10 @@ if [ "$(id -u)" != 0 ]; then
   mkdir fixed && chmod a-w fixed
   refused 'Permission denied' "$rankc" freeze $models/fm.rank fm/w.st -o fixed
 fi
+printf 'model big\ndim D = 64\ninput u : id(300000)\ntable t : f32[300000, D] ~ zeros\noutput s = sum[D](t[u])\n' >big.rank
+"$rankc" build big.rank -o big -O0
+big/big init --save big.st >/dev/null
+refused 'big has 73 MiB of weights; inside the C there is room for 64: --beside' "$rankc" freeze big.rank big.st -o x
 touch file
 refused 'file' "$rankc" freeze $models/fm.rank fm/w.st -o file
 refused 'file' "$rankc" freeze $models/fm.rank fm/w.st -o /proc/self
