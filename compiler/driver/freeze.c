@@ -242,7 +242,7 @@ static int freeze(Freeze *f, Options *o)
     return EXIT_USAGE;
   }
   double start = now_ms();
-  Graph *frozen = pass_freeze(f->arena, g, &f->frozen.constants);
+  Graph *frozen = pass_freeze(f->arena, g, o->rewrite, &f->frozen.constants);
   EmitOptions options = {.level = FUSE_ALL, .rewrite = o->rewrite, .frozen = &f->frozen};
   emit_frozen(f->arena, g, frozen, &options, &f->out);
   session_time(&f->session, "freeze", start);

@@ -4,7 +4,7 @@
  * the program gets a new parameter in its place, appended to the model's own, which keep their numbers. Views
  * (renamed, sliced) of a parameter stay as they are: they cost nothing. */
 
-#include "pass.h"
+#include "freeze.h"
 #include "rebuild.h"
 
 #include "../ir/interpret.h"
@@ -117,7 +117,7 @@ static Node *constant(Freezing *f, const Node *n, const Tensor *t)
   return node;
 }
 
-Graph *pass_freeze(Arena *a, const Graph *model, Constants *c)
+Graph *pass_freeze(Arena *a, const Graph *model, bool rewrite, Constants *c)
 {
   Graph *old = pass_prune(a, model, PRUNE_PREDICT);
   int n = old->nodes.n + 1;
@@ -147,5 +147,5 @@ Graph *pass_freeze(Arena *a, const Graph *model, Constants *c)
   rebuild_roots(f.g, old, map);
   f.g->train = (Train){0};
   rebuild_sweep(f.g);
-  return f.g;
+  return rewrite ? freeze_tables(a, f.g, c) : f.g;
 }

@@ -51,8 +51,9 @@ typedef struct Constants {
 /* Appends a parameter with its value to `g`; its index. */
 int constants_add(Constants *c, Graph *g, Param param, double *value);
 
-/* What predicts, with what follows from parameters alone as parameters of their own, behind the model's. */
-Graph *pass_freeze(Arena *a, const Graph *g, Constants *c);
+/* What predicts, with what follows from parameters alone as parameters of their own, behind the model's.
+ * rewrite: tables multiplied by the matrices that their rows meet too, where that makes a sample cheaper. */
+Graph *pass_freeze(Arena *a, const Graph *g, bool rewrite, Constants *c);
 
 /* What predicts for a request and its candidates, when inputs are `per request`: `request` gives, from one
  * sample, the values that candidates read, as outputs in the order of the parameters that `rank` has for

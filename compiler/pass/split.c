@@ -6,6 +6,7 @@
  * parameters, and compute what follows from parameters alone once: a first layer over a user beside an
  * ad is taken apart, and its user's part is no candidate's work any more. */
 
+#include "freeze.h"
 #include "pass.h"
 #include "rebuild.h"
 
@@ -103,8 +104,7 @@ static Node *copy(Graph *g, const Node *n, Node *const *map)
 
 /* ---- a contraction of pieces, some of which are the request's ---- */
 
-/* The concat that n, a sum of a product, sums over; its operand in the product: *side. Or NULL. */
-static Node *concat_in(const Node *n, int *side)
+Node *concat_in(const Node *n, int *side)
 {
   Node *product = n->in[0];
   if (n->op != OP_SUM || n->naxes != 1 || product->op != OP_MUL) {
@@ -122,9 +122,17 @@ static Node *concat_in(const Node *n, int *side)
   return NULL;
 }
 
-/* The sum over the pieces that have B, or over those that lack it. NULL: not all of them have the axes
- * that are joined, or the weights have one of these too. */
-static Node *sum_pieces(Graph *g, const Node *n, Node *concat, Node *weight, bool samples)
+bool piece_is_whole(const Node *piece, const Node *weight, int n, const short *axes)
+{
+  for (int j = 0; j < n; j++) {
+    if (!type_has(piece->type, axes[j]) || type_has(weight->type, axes[j])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Node *sum_pieces(Graph *g, const Node *n, Node *concat, Node *weight, const bool *take)
 {
   Node **piece = ARENA_ARRAY(g->arena, Node *, concat->nin + 1);
   Node **part = ARENA_ARRAY(g->arena, Node *, concat->nin + 1);
@@ -135,21 +143,20 @@ static Node *sum_pieces(Graph *g, const Node *n, Node *concat, Node *weight, boo
     const short *axes;
     long offset, size = 1;
     int k = concat_piece(g, concat, i, &axes, &offset);
+    if (!take[i]) {
+      continue;
+    }
+    if (!piece_is_whole(concat->in[i], weight, k, axes)) {
+      return NULL;
+    }
+    piece[count] = concat->in[i];
+    part[count++] = build_slice(g, weight, n->axes[0], offset, k, axes);
+    joined[naxes++] = (short)k;
     for (int j = 0; j < k; j++) {
-      if (!type_has(concat->in[i]->type, axes[j]) || type_has(weight->type, axes[j])) {
-        return NULL;
-      }
       size *= g->axes.data[axes[j]].extent;
+      joined[naxes++] = axes[j];
     }
-    if (type_has(concat->in[i]->type, AXIS_B) == samples) {
-      piece[count] = concat->in[i];
-      part[count++] = build_slice(g, weight, n->axes[0], offset, k, axes);
-      joined[naxes++] = (short)k;
-      for (int j = 0; j < k; j++) {
-        joined[naxes++] = axes[j];
-      }
-      total += size;
-    }
+    total += size;
   }
   short own = (short)graph_axis(g, (Axis){.name = str_format(g->arena, "K%d", g->axes.n),
                                      .kind = AXIS_PLAIN,
@@ -166,15 +173,19 @@ static Node *separate(Graph *g, Node *n)
 {
   int side = 0, mine = 0;
   Node *concat = concat_in(n, &side);
+  bool *candidate = ARENA_ARRAY(g->arena, bool, concat ? concat->nin + 1 : 1);
+  bool *request = ARENA_ARRAY(g->arena, bool, concat ? concat->nin + 1 : 1);
   for (int i = 0; concat && i < concat->nin; i++) {
-    mine += !type_has(concat->in[i]->type, AXIS_B);
+    candidate[i] = type_has(concat->in[i]->type, AXIS_B);
+    request[i] = !candidate[i];
+    mine += request[i];
   }
   if (!concat || mine == 0 || mine == concat->nin) {
     return n;
   }
   Node *weight = n->in[0]->in[1 - side];
-  Node *each = sum_pieces(g, n, concat, weight, true);
-  Node *once = each ? sum_pieces(g, n, concat, weight, false) : NULL;
+  Node *each = sum_pieces(g, n, concat, weight, candidate);
+  Node *once = each ? sum_pieces(g, n, concat, weight, request) : NULL;
   return once ? build_op2(g, OP_ADD, each, once) : n;
 }
 

@@ -25,7 +25,7 @@ check_library() { # NAME FOLDER
   [ -z "$others$needed" ] || [ -n "${RANKC_SANITIZE:-}" ] || { echo "lib$1.so needs $needed, shows $others" && exit 1; }
 }
 
-for model in models/fm models/din models/esmm models/deepfm $here/page; do
+for model in models/fm models/din models/esmm models/deepfm $here/page $here/fold; do
   name=${model##*/} m="$work/${model##*/}"
   "$rankc" build $model.rank -o "$m" -O1
   "$m/$name" init --save "$m/w.st" >/dev/null
@@ -41,6 +41,15 @@ for model in models/fm models/din models/esmm models/deepfm $here/page; do
     python3 $here/frozen.py $name "$m/$name.h" "$m/lib$name.so" "$m/w.st" "$m/beside/lib$name.so" "$m/beside/$name.weights"
   fi
 done
+
+# Tables that meet nothing but a matrix are multiplied by it and not there any more, unless rewrites are not wanted.
+full=$(stat -c %s "$work/fold/w.st") small=$(stat -c %s "$work/fold/beside/fold.weights")
+[ "$(grep -c '/\* [a-z]*\.folded \*/' "$work/fold/beside/fold.c")" = 4 ] && [ $((small * 6)) -lt "$full" ]
+"$rankc" freeze --no-rewrite $here/fold.rank "$work/fold/w.st" -o "$work/fold/plain" -O1
+[ "$(grep -c '/\* [a-z]*\.folded \*/' "$work/fold/plain/fold.c")" = 0 ]
+if command -v python3 >/dev/null; then
+  python3 $here/frozen.py fold "$work/fold/fold.h" "$work/fold/plain/libfold.so" - "$work/fold/inside/libfold.so" -
+fi
 
 # Tables in fewer bits stay so.
 for kind in f16 bf16 int8; do
