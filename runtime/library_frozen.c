@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include "fit.h"
 #include "library_opened.h"
 #include "rank_frozen.h"
 
@@ -109,18 +110,50 @@ static int point_at(const rank_frozen *f, rank_opened *o, const char *base, rank
   return 0;
 }
 
+/* Fits take copies: what they make of them is theirs. */
+static int learn(const rank_frozen *f, rank_opened *o, const char *base, rank_error *e)
+{
+  const rank_model *m = f->library->model;
+  if (m->nfits == 0) {
+    return 0;
+  }
+  o->fits = rank_fits_new(m);
+  for (int i = 0; o->fits != NULL && i < f->ntensors; i++) {
+    const rank_frozen_tensor *t = &f->tensors[i];
+    const fit_tensor *to =
+      fit_add_as(&o->fits->state[t->fit], t->key, (st_dtype)t->type, t->rows, t->columns);
+    if (to == NULL) {
+      return rank_fail(e, "out of memory");
+    }
+    size_t bytes = (size_t)(t->rows * t->columns) * (t->type == ST_F64 ? 8 : 4);
+    memcpy(to->data, base + t->at, bytes);
+  }
+  int failed = o->fits == NULL ? rank_fail(e, "out of memory") : 0;
+  for (int i = 0; i < m->nfits && !failed; i++) {
+    failed = fit_get_ready(m, &m->fits[i], &o->fits->state[i], e);
+  }
+  if (!failed) {
+    o->fits->ready = 1;
+  }
+  return failed;
+}
+
+static int use(const rank_frozen *f, rank_opened *o, const char *base, rank_error *e)
+{
+  return point_at(f, o, base, e) != 0 || learn(f, o, base, e) != 0 ? -1 : 0;
+}
+
 static int fill(const rank_frozen *f, rank_opened *o, const char *weights, rank_error *e)
 {
   if (f->inside != NULL) {
     return weights != NULL
              ? rank_fail(e, "the weights of this library are inside it: open it with NULL")
-             : point_at(f, o, f->inside, e);
+             : use(f, o, f->inside, e);
   }
   if (weights == NULL) {
     return rank_fail(e, "no file of weights given");
   }
-  return map_frozen(f, o, weights, e) != 0 ? -1
-                                           : point_at(f, o, o->map + sizeof(rank_frozen_head), e);
+  return map_frozen(f, o, weights, e) != 0 ? -1 : use(f, o, o->map + sizeof(rank_frozen_head), e);
 }
 
 rank_status rank_frozen_open(
@@ -151,6 +184,7 @@ void rank_frozen_close(rank_opened *o)
   if (o->map != NULL) {
     munmap(o->map, o->map_bytes);
   }
+  rank_fits_free(o->fits);
   free(o->state.param);
   free(o->state.rows);
   free(o->state.stored);

@@ -15,10 +15,19 @@ typedef struct rank_frozen_param {
   rank_kind kind; /* of a table */
 } rank_frozen_param;
 
+typedef struct rank_frozen_tensor { /* that a fit has learnt */
+  int fit;
+  const char *key;
+  int type; /* st_dtype */
+  long rows, columns, at;
+} rank_frozen_tensor;
+
 typedef struct rank_frozen {
   const rank_library *library;
   const rank_frozen_param *params;                /* of each of the model's */
   long prepared, request_prepared, rank_prepared; /* where they are; -1: there is nothing */
+  const rank_frozen_tensor *tensors;              /* those of a fit in the order of its op */
+  int ntensors;
   long bytes;
   const void *inside; /* the weights; NULL: they are in a file */
   uint64_t layout;    /* what such a file must be made for */

@@ -84,7 +84,7 @@ static void score_rows(const rank_scorer *s, const rank_matrix *x, long first, l
   work = sum + s->t.block;
   if (s->t.f64) {
     const double *rows = (const double *)x->at + skip;
-#ifdef TREES_AVX2
+#if defined(TREES_AVX2) && !defined(RANK_FROZEN)
     if (trees_avx2()) {
       trees_score64_avx2(&s->table64, rows, x->stride, n, score, leaf, work, sum);
       return;
@@ -97,7 +97,7 @@ static void score_rows(const rank_scorer *s, const rank_matrix *x, long first, l
       score_alone(s, rows, x->stride, n, score, leaf);
       return;
     }
-#ifdef TREES_AVX2
+#if defined(TREES_AVX2) && !defined(RANK_FROZEN)
     if (trees_avx2()) {
       trees_score32_avx2(&s->table32, rows, x->stride, n, score, leaf, work, sum);
       return;

@@ -39,12 +39,12 @@ int trees_tables_make(trees_tables *t, const rank_forest *f, int f64, rank_error
 void trees_tables_free(trees_tables *t);
 float trees_below(double x); /* the largest float that is not above x */
 
-/* trees_score.c, trees_score_avx2.c: the kernels, compiled for two machines */
+/* trees_score.c, trees_score_avx2.c: the kernels, compiled for two machines; in one file of C for its own alone */
 void trees_score32(const trees32_table *t, const float *x, long stride, long n, double *score,
   int32_t *leaf, float *work, double *sum);
 void trees_score64(const trees64_table *t, const double *x, long stride, long n, double *score,
   int32_t *leaf, double *work, double *sum);
-#ifdef TREES_AVX2
+#if defined(TREES_AVX2) && !defined(RANK_FROZEN)
 void trees_score32_avx2(const trees32_table *t, const float *x, long stride, long n, double *score,
   int32_t *leaf, float *work, double *sum);
 void trees_score64_avx2(const trees64_table *t, const double *x, long stride, long n, double *score,

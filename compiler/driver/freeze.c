@@ -29,6 +29,7 @@ typedef struct Freeze {
   FrozenModel out;
   Toolchain tools;
   Str name, folder, objects;
+  VEC(Str) added; /* of the runtime */
   Str code;
   char *weights; /* the bytes */
   rank_error e;
@@ -129,9 +130,52 @@ static void put_beside(const Freeze *f, FILE *out)
 
 /* ---- the code ---- */
 
-/* What of the runtime a frozen library is made of. */
+/* What of the runtime a frozen library is made of, and what the ops of fits need besides. */
 static const char *const runtime[] = {
   "library.c", "library_rank.c", "library_frozen.c", "check.c", "lists.c", "fit.c", "error.c"};
+
+static const struct {
+  const char *op;
+  const char *file[9];
+} fitted[] = {
+  {"standardize", {"fit_standardize.c"}},
+  {"bucketize", {"fit_bucketize.c"}},
+  {"gbdt", {"fit_gbdt.c", "fit_trees.c", "fit_columns.c", "trees_forest.c", "trees_tables.c",
+             "trees_score.c", "trees_packed.c"}},
+  {"forest", {"fit_forest.c", "fit_trees.c", "fit_columns.c", "trees_forest.c", "trees_tables.c",
+               "trees_score.c", "trees_packed.c"}},
+  {"item_cosine", {"fit_item_cosine.c", "fit_ranked.c", "cosine_rank.c"}},
+  {"popularity", {"fit_popularity.c", "fit_ranked.c", "cosine_rank.c"}},
+};
+
+static bool add_runtime(Freeze *f, OneFile *one, const char *file)
+{
+  Str name = str_of(file), text;
+  for (int i = 0; i < f->added.n; i++) {
+    if (str_eq(f->added.data[i], name)) {
+      return true;
+    }
+  }
+  *VEC_PUSH(f->arena, &f->added) = name;
+  return file_read(f->arena, path_join(f->arena, f->tools.headers, name), &text) &&
+         onefile_add(one, name, text, false);
+}
+
+static bool add_fits(Freeze *f, OneFile *one)
+{
+  const Graph *g = f->session.graph;
+  for (int i = 0; i < g->fits.n; i++) {
+    for (size_t k = 0; k < sizeof fitted / sizeof *fitted; k++) {
+      bool here = g->fits.data[i].of < 0 && str_eq(g->fits.data[i].op, str_of(fitted[k].op));
+      for (int j = 0; here && fitted[k].file[j]; j++) {
+        if (!add_runtime(f, one, fitted[k].file[j])) {
+          return false;
+        }
+      }
+    }
+  }
+  return true;
+}
 
 static bool make_code(Freeze *f)
 {
@@ -144,11 +188,12 @@ static bool make_code(Freeze *f)
     }
   }
   for (size_t i = 0; i < sizeof runtime / sizeof *runtime; i++) {
-    Str name = str_of(runtime[i]), text;
-    if (!file_read(f->arena, path_join(f->arena, f->tools.headers, name), &text) ||
-        !onefile_add(&one, name, text, false)) {
+    if (!add_runtime(f, &one, runtime[i])) {
       return false;
     }
+  }
+  if (!add_fits(f, &one)) {
+    return false;
   }
   Str head = str_format(f->arena,
     "/* %.*s, frozen: a model that only predicts, with its weights %s.\n"
@@ -210,17 +255,6 @@ static bool make(Freeze *f)
   return true;
 }
 
-static bool refuse(const Freeze *f)
-{
-  const Graph *g = f->session.graph;
-  if (g->fits.n > 0) {
-    fprintf(stderr, "rankc: error: fit %.*s: a model with fits cannot be frozen\n",
-      STR_ARG(g->fits.data[0].name));
-    return true;
-  }
-  return false;
-}
-
 static int freeze(Freeze *f, Options *o)
 {
   int code = session_open(&f->session, o);
@@ -235,7 +269,7 @@ static int freeze(Freeze *f, Options *o)
       stderr, "rankc: error: the model's name '%.*s' cannot be a file's name\n", STR_ARG(f->name));
     return EXIT_INPUT;
   }
-  if (refuse(f) || !freeze_read(f->arena, g, o->weights, &f->frozen)) {
+  if (!freeze_read(f->arena, g, o->weights, &f->frozen)) {
     return EXIT_INPUT;
   }
   if (!toolchain_find(f->arena, o, &f->tools)) {

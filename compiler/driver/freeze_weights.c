@@ -7,6 +7,7 @@
 
 #include "../emit/writer.h"
 
+#include "../../runtime/fit.h"
 #include "../../runtime/rank_runtime.h"
 #include "../../runtime/stored.h"
 
@@ -25,6 +26,7 @@ typedef struct Reading {
   StoredKind *kind;
   const void **stored;
   const float **scale;
+  Frozen *out;
   rank_error e;
 } Reading;
 
@@ -105,6 +107,54 @@ static int read_param(Reading *r, int p)
   return 0;
 }
 
+/* ---- fits ---- */
+
+static const struct {
+  const char *op;
+  const rank_fit_op *run;
+} ops[] = {{"standardize", &rank_fit_standardize}, {"bucketize", &rank_fit_bucketize},
+  {"gbdt", &rank_fit_gbdt}, {"forest", &rank_fit_forest}, {"item_cosine", &rank_fit_item_cosine},
+  {"popularity", &rank_fit_popularity}};
+
+/* Those of one op, in its order; what is in them is looked at when the frozen library is opened. */
+static int read_fit(Reading *r, int fit, const rank_fit_op *op)
+{
+  const Fitted *f = &r->g->fits.data[fit];
+  for (int k = 0; op->keys[k]; k++) {
+    Str name = str_format(r->a, "fit.%.*s.%s", STR_ARG(f->name), op->keys[k]);
+    const st_tensor *t = st_find(&r->w.file, name.s);
+    if (!t || t->dtype != op->types[k] || t->nshape != 2) {
+      return rank_fail(&r->e, "%s: no tensor %s of two axes, which fit %.*s = %.*s(...) learns",
+        r->w.file.path, name.s, STR_ARG(f->name), STR_ARG(f->op));
+    }
+    char *data = ARENA_ARRAY(r->a, char, t->bytes + 1);
+    *VEC_PUSH(r->a, &r->out->tensors) = (FrozenTensor){.fit = fit,
+      .type = (int)t->dtype,
+      .key = op->keys[k],
+      .rows = (long)t->shape[0],
+      .columns = (long)t->shape[1],
+      .bytes = (long)t->bytes,
+      .data = data};
+    if (st_read_bytes(&r->w.file, t, data, &r->e) != 0) {
+      return -1;
+    }
+  }
+  return 0;
+}
+
+static int read_fits(Reading *r)
+{
+  int failed = 0;
+  for (int i = 0; i < r->g->fits.n && !failed; i++) {
+    for (size_t k = 0; k < sizeof ops / sizeof *ops; k++) {
+      if (r->g->fits.data[i].of < 0 && str_eq(r->g->fits.data[i].op, str_of(ops[k].op))) {
+        failed = read_fit(r, i, ops[k].run);
+      }
+    }
+  }
+  return failed;
+}
+
 static int read_all(Reading *r, Str path)
 {
   int n = r->g->params.n + 1;
@@ -122,13 +172,14 @@ static int read_all(Reading *r, Str path)
   for (int p = 0; p < r->g->params.n && !failed; p++) {
     failed = read_param(r, p);
   }
+  failed = failed || read_fits(r) != 0;
   rank_weights_close(&r->w);
   return failed ? -1 : 0;
 }
 
 bool freeze_read(Arena *a, const Graph *g, Str path, Frozen *out)
 {
-  Reading r = {.a = a, .g = g};
+  Reading r = {.a = a, .g = g, .out = out};
   if (read_all(&r, path) != 0) {
     fprintf(stderr, "rankc: error: %s\n", r.e.text);
     return false;
@@ -138,6 +189,7 @@ bool freeze_read(Arena *a, const Graph *g, Str path, Frozen *out)
     .nkinds = g->params.n,
     .stored = r.stored,
     .scale = r.scale,
+    .tensors = {out->tensors.data, out->tensors.n, out->tensors.cap},
     .beside = out->beside};
   return true;
 }

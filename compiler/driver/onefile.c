@@ -151,7 +151,8 @@ static void find_names(Arena *a, Str text, Names *s)
       st.assigned = true;
     } else if (is(t, "{")) {
       bool body = st.called.n > 0 && !st.assigned;
-      if (!body && !st.assigned && !is(st.last, "enum") && !is(st.last, "struct")) {
+      if (!body && !st.assigned && st.is_typedef && !is(st.last, "enum") &&
+          !is(st.last, "struct")) {
         Statement tag = {.is_static = true};
         define(a, s, &tag, st.last);
       }
@@ -248,10 +249,23 @@ static bool starts(Str line, const char *word)
   return line.n >= n && memcmp(line.s, word, (size_t)n) == 0;
 }
 
+/* Whether all of it stands between an #ifndef and its #endif. */
 static bool is_guarded(Str header)
 {
-  const char *first = memchr(header.s, '#', (size_t)header.n);
-  return first && starts((Str){first, (int)(header.s + header.n - first)}, "#ifndef ");
+  int depth = 0, closed = 0, directives = 0;
+  bool first = false;
+  for (int at = 0; at < header.n;) {
+    const char *end = memchr(header.s + at, '\n', (size_t)(header.n - at));
+    Str line = {header.s + at, end ? (int)(end - header.s) - at : header.n - at};
+    if (starts(line, "#")) {
+      first |= directives == 0 && starts(line, "#ifndef ");
+      directives++;
+      depth += starts(line, "#if") ? 1 : starts(line, "#endif") ? -1 : 0;
+      closed = depth == 0 && closed == 0 ? directives : closed;
+    }
+    at += line.n + 1;
+  }
+  return first && closed == directives;
 }
 
 static bool put_text(OneFile *f, Str text, const Renames *renames);
@@ -334,7 +348,7 @@ Str onefile_take(OneFile *f, Str head)
   Buf b = {.arena = f->arena};
   buf_format(&b,
     "%.*s\n#ifndef _GNU_SOURCE\n#define _GNU_SOURCE\n#endif\n\n#define RANK_LIBRARY\n"
-    "#define RANK_SERVING\n\n",
+    "#define RANK_SERVING\n#define RANK_FROZEN\n\n",
     STR_ARG(head));
   for (int i = 0; i < f->system.n; i++) {
     buf_format(&b, "%.*s\n", STR_ARG(f->system.data[i]));

@@ -41,12 +41,20 @@ void emit_model(Arena *a, const Graph *g, const EmitOptions *o, EmitFiles *out);
 
 typedef enum StoredKind { STORED_REALS, STORED_F16, STORED_BF16, STORED_INT8 } StoredKind;
 
+typedef struct FrozenTensor { /* that a fit has learnt */
+  int fit, type;              /* type: st_dtype of the runtime */
+  const char *key;
+  long rows, columns, bytes;
+  const void *data;
+} FrozenTensor;
+
 typedef struct Frozen {
   Constants constants;    /* those of parameters that are stored as numbers */
   const StoredKind *kind; /* by parameter of the model; STORED_REALS of those that were added */
   int nkinds;
   const void *const *stored; /* tables in fewer bits: [rows][width] */
   const float *const *scale; /* [rows] of STORED_INT8 */
+  VEC(FrozenTensor) tensors; /* of fits */
   bool beside;               /* the weights are in a file of their own */
 } Frozen;
 

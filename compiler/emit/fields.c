@@ -87,7 +87,7 @@ void element(Text *t, const Fields *f)
 }
 
 /* A string broken after spaces, as clang-format breaks it. */
-void text_line(Text *t, const char *name, Str value)
+void text_member(Text *t, const char *name, Str value)
 {
   Str s = quoted(t, value);
   int from = (int)strlen(name) + 6; /* two spaces, a point, ` = ` */

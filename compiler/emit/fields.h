@@ -25,7 +25,7 @@ void flag(Fields *f, const char *name, long value); /* only there when it is not
 Str fields_text(const Fields *f, int indent, int column, int tail);
 void element(Text *t, const Fields *f); /* of an array of structs */
 void array(Text *t, const char *type, Str name, int n, const Str *element);
-void text_line(
+void text_member(
   Text *t, const char *name, Str value); /* .name = "...", over several lines if need be */
 Str shape_text(Text *t, int n, const long *shape);
 

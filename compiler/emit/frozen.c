@@ -135,6 +135,22 @@ static void describe_param(Freezer *f, Buf *b, int i)
     STR_ARG(p->name));
 }
 
+static void describe_tensors(Freezer *f, Buf *b)
+{
+  const Frozen *z = f->o->frozen;
+  if (z->tensors.n > 0) {
+    buf_format(b, "\n/* what fits have learnt */\nstatic const rank_frozen_tensor learnt[] = {\n");
+  }
+  for (int i = 0; i < z->tensors.n; i++) {
+    const FrozenTensor *t = &z->tensors.data[i];
+    buf_format(b, "  {%d, \"%s\", %d, %ld, %ld, %ld},\n", t->fit, t->key, t->type, t->rows,
+      t->columns, add_piece(f, t->bytes, NULL, t->data));
+  }
+  if (z->tensors.n > 0) {
+    buf_format(b, "};\n");
+  }
+}
+
 static uint64_t hash_text(uint64_t h, Str s)
 {
   for (int i = 0; i < s.n; i++) {
@@ -153,6 +169,7 @@ static Str describe(Freezer *f, const long prepared[3])
     describe_param(f, &b, i);
   }
   buf_format(&b, f->g->params.n > 0 ? "};\n" : "  {0, -1, -1, RANK_REALS},\n};\n");
+  describe_tensors(f, &b);
   f->out->bytes += SLACK; /* vectors are loaded past the end */
   f->out->layout = hash_text(hash_text(14695981039346656037u, f->g->model), buf_take(&b));
   f->out->layout = (f->out->layout ^ (uint64_t)f->out->bytes) * 1099511628211u;
@@ -165,8 +182,11 @@ static Str describe(Freezer *f, const long prepared[3])
   buf_format(&b,
     "\nstatic const rank_frozen frozen = {\n  .library = &self,\n  .params = params_at,\n"
     "  .prepared = %ld,\n  .request_prepared = %ld,\n  .rank_prepared = %ld,\n  .bytes = %ld,\n"
-    "%s  .layout = 0x%016llxu,\n};\n",
+    "%s%s  .layout = 0x%016llxu,\n};\n",
     prepared[0], prepared[1], prepared[2], f->out->bytes, beside ? "" : "  .inside = packed,\n",
+    f->o->frozen->tensors.n > 0
+      ? str_format(f->arena, "  .tensors = learnt,\n  .ntensors = %d,\n", f->o->frozen->tensors.n).s
+      : "",
     (unsigned long long)f->out->layout);
   return buf_take(&b);
 }

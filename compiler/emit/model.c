@@ -316,8 +316,8 @@ static void model_struct(Text *t, const Graph *evaluated, Str model, bool splits
   const Optimizer *p = &r->optimizer;
   Buf *b = &t->out;
   buf_format(b, "const rank_model %.*s_model = {\n", STR_ARG(model));
-  text_line(t, "name", g->model);
-  text_line(t, "doc", g->doc);
+  text_member(t, "name", g->model);
+  text_member(t, "doc", g->doc);
   buf_format(
     b, "  .rankc = \"0.1.0\",\n  .layout = 0x%016llxu,\n", (unsigned long long)model_layout(g));
   line(t, "ndims", dim_count(g));
@@ -334,7 +334,7 @@ static void model_struct(Text *t, const Graph *evaluated, Str model, bool splits
     g->ranked.n > 0 ? "  .lists = lists,\n" : "",
     evaluated->metrics.n > 0 ? "  .metrics = metrics,\n" : "",
     p->nstates > 0 ? "  .state_names = state_names,\n  .state_init = state_init,\n" : "");
-  text_line(t, "optimizer", model_trains(g) ? p->name : (Str){0});
+  text_member(t, "optimizer", model_trains(g) ? p->name : (Str){0});
   if (r->solver.given) {
     buf_format(b,
       "  .solver = \"lbfgs\",\n  .memory = %d,\n  .tolerance = %.17g,\n  .l2 = %.17g,\n",
