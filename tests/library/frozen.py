@@ -5,6 +5,7 @@ row, many, empty lists. What their inputs are is read in the header.
     frozen.py NAME HEADER LIBRARY WEIGHTS LIBRARY WEIGHTS [TOLERANCE]      WEIGHTS: a file, or - for none"""
 
 import ctypes as c
+import math
 import random
 import re
 import sys
@@ -30,7 +31,6 @@ def struct_of(struct):
 
 
 Inputs, Outputs = struct_of("inputs"), struct_of("outputs")
-learnt = int(sys.argv[8]) if len(sys.argv) > 8 else 10  # ids of a vocabulary that only the weights know
 
 
 def make_rows(n, rng, empty):
@@ -49,7 +49,7 @@ def make_rows(n, rng, empty):
         count = lists[shape.group(1)[:-3]][n] if shape.group(1).endswith("_offsets[n]") else n
         width = int(shape.group(2) or 1)
         ranges = re.findall(r"(\d+)\.\.(\d+)", about) or re.findall(r"ids from (\d+) to (\d+)", about)
-        ranges = [(int(low), int(high)) for low, high in ranges] or [(0, learnt - 1)]
+        ranges = [(int(low), int(high)) for low, high in ranges] or [(0, 9)]  # a vocabulary that only the weights know
         if kind == "int32_t":
             values = [rng.randint(*ranges[i % width % len(ranges)]) for i in range(count * width)]
             rows[what] = (c.c_int32 * (count * width + 1))(*values)
@@ -71,7 +71,7 @@ def predict(path, weights, batches):
         inputs = Inputs(**{what: value for what, value in rows.items()})
         outputs = {}
         for about, kind, what in members("outputs"):
-            width = int(re.search(r"\[n\](?:\[(\d+)\])?", about).group(1) or 1)
+            width = math.prod(int(x) for x in re.findall(r"\[(\d+)\]", about[about.index("[n]"):]))
             outputs[what] = ({"float": c.c_float, "int32_t": c.c_int32}[kind] * (rows["n"] * width + 1))()
         scratch = c.create_string_buffer(call["scratch"](model, c.byref(inputs)))
         status = call["predict"](model, c.byref(inputs), c.byref(Outputs(**outputs)), scratch)

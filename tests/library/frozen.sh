@@ -29,8 +29,8 @@ for model in models/fm models/din models/esmm models/deepfm $here/page $here/fol
   name=${model##*/} m="$work/${model##*/}"
   "$rankc" build $model.rank -o "$m" -O1
   "$m/$name" init --save "$m/w.st" >/dev/null
-  "$rankc" freeze $model.rank "$m/w.st" -o "$m/inside" --werror
-  "$rankc" freeze --beside $model.rank "$m/w.st" -o "$m/beside" --werror
+  "$rankc" freeze $model.rank "$m/w.st" -o "$m/inside" --werror -O1
+  "$rankc" freeze --beside $model.rank "$m/w.st" -o "$m/beside" --werror -O1
   [ "$(ls "$m/inside")" = "$(printf '%s\n' lib$name.so $name.c $name.h | LC_ALL=C sort)" ]
   check_library $name "$m/inside"
   check_library $name "$m/beside"
@@ -40,6 +40,22 @@ for model in models/fm models/din models/esmm models/deepfm $here/page $here/fol
     python3 $here/frozen.py $name "$m/$name.h" "$m/lib$name.so" "$m/w.st" "$m/inside/lib$name.so" -
     python3 $here/frozen.py $name "$m/$name.h" "$m/lib$name.so" "$m/w.st" "$m/beside/lib$name.so" "$m/beside/$name.weights"
   fi
+done
+
+# What fits have learnt: a forest with standardized columns, lists of items.
+for name in gbdt_lr item_cf; do
+  m="$work/$name"
+  "$rankc" build models/$name.rank -o "$m" -O1
+  "$m/$name" synth --rows 2000 --out "$m/rows.csv" >/dev/null
+  "$m/$name" train --quiet --no-cache --data "$m/rows.csv" --save "$m/w.st"
+  for where in inside beside; do
+    "$rankc" freeze models/$name.rank "$m/w.st" -o "$m/$where" --werror $([ $where = inside ] || echo --beside)
+    check_library $name "$m/$where"
+    command -v python3 >/dev/null || continue
+    python3 $here/frozen.py $name "$m/$name.h" "$m/lib$name.so" "$m/w.st" "$m/$where/lib$name.so" \
+      $([ $where = inside ] && echo - || echo "$m/$where/$name.weights")
+  done
+  [ "$(stat -c %s "$m/beside/lib$name.so")" -lt 200000 ]
 done
 
 # Tables that meet nothing but a matrix are multiplied by it and not there any more, unless rewrites are not wanted.
@@ -70,7 +86,7 @@ done
 # The C by itself, and two frozen models in one program.
 for compiler in clang-19 gcc; do
   command -v $compiler >/dev/null || continue
-  for name in fm din page; do
+  for name in fm din page gbdt_lr; do
     (cd "$work" && $compiler -O2 -c -Wall -Wextra -Wpedantic -Werror $name/inside/$name.c -o $name.o)
   done
   printf '#include "fm.h"\n#include "din.h"\n%s\n' 'int main(void) { fm *a; din *b; int bad = fm_open(&a, NULL, NULL, 0) |
@@ -100,6 +116,9 @@ cp fm/beside/fm.weights damaged
 printf 'x' | dd of=damaged bs=1 seek=$((size / 2)) conv=notrunc status=none
 refused 'the weights are damaged (checksum)' ./test_beside damaged
 
+sed 's/fit\.trees\.nodes/fit.trees.knots/g' gbdt_lr/w.st >knots.st
+refused 'knots.st: no tensor fit.trees.nodes of two axes, which fit trees = gbdt(...) learns' \
+  "$rankc" freeze $models/gbdt_lr.rank knots.st -o x
 refused 'which weights?' "$rankc" freeze $models/fm.rank
 refused 'none.st: cannot open' "$rankc" freeze $models/fm.rank none.st -o x
 refused 'these are weights of model din, not of fm' "$rankc" freeze $models/fm.rank din/w.st -o x
