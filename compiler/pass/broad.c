@@ -138,7 +138,7 @@ static int present(const Node *x, int naxes, const short *axes, short *out)
 static Node *times_length(Graph *g, Node *x, Type full, int axis)
 {
   Node *size = size_in(g, full, axis), *all = build_op2(g, OP_MUL, x, size);
-  if (!empty_blows_up(g, full, x, false, axis)) {
+  if (size->op == OP_CONST || !empty_blows_up(g, full, x, false, axis)) {
     return all;
   }
   Node *in[] = {build_op2(g, OP_LT, build_const(g, 0), size), all, build_const(g, 0)};
