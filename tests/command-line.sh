@@ -24,7 +24,7 @@ expect() {
 expect 2 'Usage: rankc COMMAND' "$rankc"
 expect 0 'Usage: rankc COMMAND' "$rankc" --help
 expect 0 'Usage: rankc COMMAND' "$rankc" help
-expect 2 "no command 'chekc'" "$rankc" chekc
+expect 2 "there is no command 'chekc'" "$rankc" chekc
 expect 0 '^rankc [0-9]+\.[0-9]+\.[0-9]+$' "$rankc" version
 expect 0 '^rankc [0-9]+\.[0-9]+\.[0-9]+$' "$rankc" --version
 for command in check dump emit build run explain bench interpret gradcheck ops; do
@@ -47,8 +47,11 @@ expect 2 'cannot run nosuch: there is no such program' "$rankc" build models/lr.
 expect 2 'cannot run ./nosuch' "$rankc" build models/lr.rank --cc ./nosuch -o "$work/nosuch"
 expect 2 'is not NAME=N' "$rankc" check --dim D models/lr.rank
 expect 2 'whole number' "$rankc" check --dim D=many models/lr.rank
-expect 2 'none of off, loops, tiles, all' "$rankc" build --fuse=some models/lr.rank
-expect 2 "no pass 'nothing'" "$rankc" dump models/lr.rank --after=nothing
+expect 2 "'some' is none of off, loops, tiles, all" "$rankc" build --fuse=some models/lr.rank
+expect 2 "there is no pass 'nothing'" "$rankc" dump models/lr.rank --after=nothing
+printf 'model lengths\ndim L <= 5\ndim M = L\ninput x : f32[L]\ninput y : f32[M]\noutput o = sum[L](x) + sum[M](y)\n' >"$work/lengths.rank"
+expect 1 "dim cannot change 'M': it has the lengths of 'L'" "$rankc" check "$work/lengths.rank" --dim M=3
+expect 2 'is too long' "$rankc" check "$(head -c 5000 /dev/zero | tr '\0' a)"
 expect 0 '^grad ' "$rankc" dump --passes
 expect 0 '# after check' "$rankc" dump models/lr.rank
 expect 0 '^model lr' "$rankc" dump models/lr.rank --after=check
@@ -104,6 +107,12 @@ xml.dom.minidom.parseString(page)
   [ -z "${wrong_page:-}" ] || { echo "explain --html: $wrong_page" && bad=$((bad + 1)); }
   expect 2 'annot' "$rankc" explain "$work/page.rank" --html /nowhere/page.html
 fi
+mkdir "$work/stub"
+printf '#!/bin/sh\nexit 1\n' >"$work/stub/dot"
+chmod +x "$work/stub/dot"
+expect 2 'graphviz could not draw the graph' env PATH="$work/stub:$PATH" "$rankc" explain "$work/page.rank" --html "$work/none.html"
+[ ! -e "$work/none.html" ] || { echo "a page without its graph is there" && bad=$((bad + 1)); }
+expect 2 'the graph of --html is drawn by graphviz: install it' env PATH=/nowhere "$rankc" explain "$work/page.rank" --html "$work/none.html"
 expect 2 'cannot run dot: there is no such program' env PATH=/nowhere "$rankc" explain "$work/page.rank" --html "$work/none.html"
 
 expect 2 'cannot make the folder' "$rankc" emit models/lr.rank -o /dev/null/x

@@ -44,7 +44,7 @@ model() { # NAME CODE PATTERN, the text on standard input
 }
 
 # Each is one of: the text, its depth, its sizes, its number of things.
-{ echo "$head"; printf 'z = x * p + '; times a 100000000; echo "$tail"; } | model long_name 1 'at most 4194304'
+{ echo "$head"; printf 'z = x * p + '; times a 100000000; echo "$tail"; } | model long_name 1 'a description has at most 4194304'
 { echo "$head"; printf 'z = x * p + '; times a 4000000; echo "$tail"; } | model long_line 1 'no value is called'
 { echo "$head"; printf 'z = '; times '(' 10000; printf 'x * p'; times ')' 10000; echo "$tail"; } |
   model brackets 1 'error: .*deep'
@@ -68,6 +68,9 @@ model recursion 1 'error: ' <<<"$head"$'fn f(a) = g(a) + 1\nfn g(a) = f(a) * 2\n
 { echo "$head"; echo 'fn f0(a) = tanh(a)'; for ((i = 1; i < 40; i++)); do
   echo "fn f$i(a) = f$((i - 1))(f$((i - 1))(a) + 1)"; done; echo "z = f39(x * p)$tail"; } |
   model doubling 1 'grows too fast'
+{ echo "$head"; echo 'fn f0(a) = a'; for ((i = 1; i < 60; i++)); do
+  echo "fn f$i(a) = $(times - 150) f$((i - 1))(a)"; done; echo "z = f59(x * p)$tail"; } |
+  model call_chain 1 'expressions and calls are nested too deep'
 model layers 1 'error: ' <<<$'model m\ninput x : f32\nlabel y : f32
 z = mlp(x, 2000000000, 2000000000, 1; relu)'"$tail"
 

@@ -55,7 +55,7 @@ $m train --quiet --no-cache --data d.csv --save w.st || exit 1
 says 1 'the vocabulary of input i is not known yet' $m init --save init.st
 
 # Usage.
-says 2 'no command "fly"' $m fly
+says 2 'error: no command "fly"' $m fly
 says 2 'wanted a number above 0' $m train --lr -1
 says 2 'wanted a number above 0 and below 1' $m train --valid-split 2
 says 2 '--follow needs --online' $m train --follow
@@ -206,7 +206,7 @@ says 1 'but its ids end at' "$rankc" interpret m.rank --load w.st --batch k.b --
 says 1 'which does not fit' "$rankc" interpret m.rank --load w.st --batch shape.b --out r.st
 says 1 'no loss, so there are no gradients to check' "$rankc" gradcheck only.rank
 says 2 'is not a program' "$rankc" build m.rank --cc -x
-says 2 'is neither f32 nor f64' "$rankc" build m.rank --dtype f16
+says 2 "'f16' is neither f32 nor f64" "$rankc" build m.rank --dtype f16
 says 2 'is no range of lengths' "$rankc" bench m.rank --lengths 9..5
 says 1 'the model declares no dim of this name' "$rankc" check m.rank --dim Q=3
 says 2 'RANKC_RUNTIME says where' env RANKC_RUNTIME=/nonexistent "$rankc" build m.rank -o x
