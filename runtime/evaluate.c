@@ -11,8 +11,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { PAIR_ROWS = 5000 }; /* most rows compared with each other */
+enum { HUGE_PAGE = 2 << 20 };
 
 /* --- working memory --- */
 
@@ -21,12 +23,16 @@ int rank_work_need(rank_work *w, size_t bytes, rank_error *e)
   if (bytes <= w->bytes) {
     return 0;
   }
-  size_t room = (bytes + bytes / 4 + 4095) / 4096 * 4096;
+  size_t unit = bytes < HUGE_PAGE ? 4096 : HUGE_PAGE;
+  size_t room = (bytes + bytes / 4 + unit - 1) / unit * unit;
   free(w->data);
   w->bytes = 0;
-  w->data = aligned_alloc(4096, room);
+  w->data = aligned_alloc(unit, room);
   if (w->data == NULL) {
     return rank_fail(e, "out of memory: a batch needs %zu MB of working memory", room >> 20);
+  }
+  if (unit == HUGE_PAGE) {
+    madvise(w->data, room, MADV_HUGEPAGE); /* only advice */
   }
   memset(w->data, 0, room); /* pages are touched here, not while being timed */
   w->bytes = room;

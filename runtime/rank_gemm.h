@@ -109,6 +109,87 @@ enum { RANK_COLS = 2 };
         narrow_, M, (p_ * narrow_ + wide_) * RANK_VL, K, A, a_m, a_k, B, ldb, INIT, DONE); \
   } while (0)
 
+/* ---- columns that end in half a vector ---- */
+
+/* Of 40 columns, the last 8 would take a whole vector of 16. Instead, a vector holds them for two k at once,
+ * number by number: b[k][32], b[k + 1][32], b[k][33], ...; it is multiplied by pairs of A's numbers, which one
+ * load spreads, and the sums of even and of odd k are added in the end. The pairs come last in a turn, so that the
+ * compiler does not take them apart for single numbers. K is even, A's numbers of a row lie
+ * side by side, and B is packed so, with RANK_HALF_AT. Where the machine's vectors leave no half over,
+ * the layout and the kernel are the plain ones. */
+#define RANK_HALF(N) (RANK_HALVES && (N) % RANK_VL > 0 && (N) % RANK_VL <= RANK_VL / 2)
+#define RANK_FULL(N) ((N) / RANK_VL * RANK_VL) /* columns in whole vectors */
+
+/* Where b[k][n] stands, of N columns in rows of ldb. */
+#define RANK_HALF_AT(k, n, N, ldb) \
+  (!RANK_HALF(N) || (n) < RANK_FULL(N) \
+      ? (k) * (ldb) + (n) \
+      : (k) / 2 * 2 * (ldb) + RANK_FULL(N) + 2 * ((n)-RANK_FULL(N)) + (k) % 2)
+
+#define RANK_HALF_BLOCK(R, J, m0, K, A, a_m, B, ldb, DONE) \
+  do { \
+    rank_vec sum_[R][(J) + 1]; \
+    RANK_UNROLL for (int r_ = 0; r_ < (R); r_++) RANK_UNROLL for (int j_ = 0; j_ <= (J); j_++) \
+      sum_[r_][j_] = (rank_vec){0}; \
+    const rank_real *b_ = (B), *a_ = (A) + (m0) * (a_m); \
+    for (long k_ = 0; k_ < (K); k_ += 2, b_ += 2 * (ldb), a_ += 2) { \
+      RANK_UNROLL for (int i_ = 0; i_ < 2; i_++) \
+      { \
+        rank_vec v_[J]; \
+        RANK_UNROLL for (int j_ = 0; j_ < (J); j_++) v_[j_] = \
+          rank_load(b_ + i_ * (ldb) + j_ * RANK_VL); \
+        RANK_UNROLL for (int r_ = 0; r_ < (R); r_++) \
+        { \
+          const rank_vec x_ = rank_splat(a_[r_ * (a_m) + i_]); \
+          RANK_UNROLL for (int j_ = 0; j_ < (J); j_++) sum_[r_][j_] += x_ * v_[j_]; \
+        } \
+      } \
+      const rank_vec half_ = rank_load(b_ + (J)*RANK_VL); \
+      RANK_UNROLL for (int r_ = 0; r_ < (R); r_++) sum_[r_][J] += \
+        rank_splat_pair(a_ + r_ * (a_m)) * half_; \
+    } \
+    RANK_UNROLL for (int r_ = 0; r_ < (R); r_++) \
+    { \
+      RANK_UNROLL for (int j_ = 0; j_ <= (J); j_++) \
+      { \
+        const long row = (m0) + r_, col = j_ * RANK_VL; \
+        const rank_vec sum = j_ < (J) ? sum_[r_][j_] : rank_add_pairs(sum_[r_][j_]); \
+        (void)row; \
+        (void)col; \
+        DONE; \
+      } \
+    } \
+  } while (0)
+
+#define RANK_HALF_ROWS(J) ((J) == 1 ? 12 : (J) == 2 ? 9 : 6)
+#define RANK_HALF_REST(R, J, M, K, A, a_m, B, ldb, DONE) \
+  if (RANK_HALF_ROWS(J) > (R) && (M)-m_ >= (R)) { \
+    RANK_HALF_BLOCK(R, J, m_, K, A, a_m, B, ldb, DONE); \
+    m_ += (R); \
+  }
+
+/* J whole vectors and a half. */
+#define RANK_HALF_PANEL(J, M, K, A, a_m, B, ldb, DONE) \
+  do { \
+    long m_ = 0; \
+    for (; m_ + RANK_HALF_ROWS(J) <= (M); m_ += RANK_HALF_ROWS(J)) \
+      RANK_HALF_BLOCK(RANK_HALF_ROWS(J), J, m_, K, A, a_m, B, ldb, DONE); \
+    RANK_HALF_REST(8, J, M, K, A, a_m, B, ldb, DONE) \
+    RANK_HALF_REST(4, J, M, K, A, a_m, B, ldb, DONE) \
+    RANK_HALF_REST(3, J, M, K, A, a_m, B, ldb, DONE) \
+    RANK_HALF_REST(2, J, M, K, A, a_m, B, ldb, DONE) \
+    RANK_HALF_REST(1, J, M, K, A, a_m, B, ldb, DONE) \
+  } while (0)
+
+/* RANK_GEMM from 0, for few columns: whole vectors and the half are one panel. */
+#define RANK_GEMM_HALF(M, N, K, A, a_m, B, ldb, DONE) \
+  do { \
+    if (RANK_HALF(N)) \
+      RANK_HALF_PANEL((RANK_HALF(N) ? (N) / RANK_VL : 1), M, K, A, a_m, B, ldb, DONE); \
+    else \
+      RANK_GEMM(M, N, K, A, a_m, 1, B, ldb, (rank_vec){0}, DONE); \
+  } while (0)
+
 /* Sums over many rows (K), as weight gradients are: in chunks that stay in the first-level cache, as long
  * as each other. Rows of B that are a multiple of 512 bytes apart share a part of the cache's sets, so
  * fewer of them stay. INIT must read what DONE wrote; chunks change no bit. */

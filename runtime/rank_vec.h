@@ -52,6 +52,29 @@ RANK_INLINE rank_vec rank_splat(rank_real x)
   return x - (rank_vec){0};
 }
 
+/* Vectors of float that may be halved (rank_gemm.h). */
+#define RANK_HALVES (RANK_VECTOR_BYTES == 64 && sizeof(rank_real) == 4)
+
+/* p[0], p[1], p[0], p[1], ...: of two floats */
+RANK_INLINE rank_vec rank_splat_pair(const rank_real *p)
+{
+  typedef int64_t pairs __attribute__((vector_size(RANK_VECTOR_BYTES)));
+  int64_t both;
+  __builtin_memcpy(&both, p, sizeof both);
+  return (rank_vec)(both - (pairs){0});
+}
+
+/* x[0] + x[1], x[2] + x[3], ... in the lower half. */
+RANK_INLINE rank_vec rank_add_pairs(rank_vec x)
+{
+#if RANK_VECTOR_BYTES == 64 && !defined RANK_F64
+  return __builtin_shufflevector(x, x, 0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14) +
+         __builtin_shufflevector(x, x, 1, 3, 5, 7, 9, 11, 13, 15, 1, 3, 5, 7, 9, 11, 13, 15);
+#else
+  return x; /* not halved */
+#endif
+}
+
 /* Full unrolling of loops with constant bounds, so that arrays of vectors live in registers. */
 #ifdef __clang__
 #define RANK_UNROLL _Pragma("clang loop unroll(full)")

@@ -293,6 +293,13 @@ void contract_print(Emit *e, const Stmt *s)
   if (c->rows_k) {
     init = put_text(e, "rank_load(%.*s)", STR_ARG(pointer_to(e, &env, s->node, (Str){0})));
   }
+  if (c->pack >= 0 && e->p->packs.data[c->pack].half) {
+    put_line(e, "RANK_GEMM_HALF(%.*s, %ld, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s);", STR_ARG(h.m), h.n,
+      STR_ARG(h.k), STR_ARG(h.a), STR_ARG(h.a_m), STR_ARG(h.b), STR_ARG(h.ldb), STR_ARG(done));
+    sums_end(e, s);
+    zero_padding(e, s, s->store);
+    return;
+  }
   put_line(e, "%s(%.*s, %ld, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s);",
     c->rows_k ? "RANK_GEMM_ROWS" : "RANK_GEMM", STR_ARG(h.m), h.n, STR_ARG(h.k), STR_ARG(h.a),
     STR_ARG(h.a_m), STR_ARG(h.a_k), STR_ARG(h.b), STR_ARG(h.ldb), STR_ARG(init), STR_ARG(done));
@@ -312,7 +319,12 @@ void pack_print(Emit *e, const Pack *k)
     loop_open(e, &env, k->axis[i], false);
     put_term(e, &at, env.index[k->axis[i]], k->stride[i]);
   }
-  put_line(e, "%.*s[%.*s] = %.*s;", STR_ARG(k->name), STR_ARG(buf_take(&at)),
-    STR_ARG(expr(e, &env, k->node)));
+  Str index = buf_take(&at);
+  if (k->half) {
+    index = put_text(e, "RANK_HALF_AT(%.*s, %.*s, %ld, %ld)", STR_ARG(env.index[k->axis[0]]),
+      STR_ARG(env.index[k->axis[1]]), axis_extent(e->g, k->axis[1]), k->stride[0]);
+  }
+  put_line(
+    e, "%.*s[%.*s] = %.*s;", STR_ARG(k->name), STR_ARG(index), STR_ARG(expr(e, &env, k->node)));
   loops_close(e, k->naxes);
 }

@@ -299,6 +299,17 @@ static void reverse(Plan *p)
   }
 }
 
+/* A kernel that takes two k at once in its last vector (RANK_GEMM_HALF), so that no half of it is wasted. */
+static bool ends_in_half(const Plan *p, const Contract *c, const Node *sum)
+{
+  enum { VECTOR = 16, MOST = 3 * VECTOR + VECTOR / 2 };
+  long n = axis_extent(p->g, c->n), stride = 0;
+  plan_affine(p, c->a, c->k[c->nk - 1], &stride);
+  return p->epilogues && !samples_meet(p->g, sum) && c->nn == 1 && c->nk == 1 && stride == 1 &&
+         axis_extent(p->g, c->k[0]) % 2 == 0 && n > VECTOR && n <= MOST && n % VECTOR > 0 &&
+         n % VECTOR <= VECTOR / 2;
+}
+
 /* [k...][n...], the n axes laid out as the result has them. */
 static Pack pack_for(const Plan *p, const Stmt *s)
 {
@@ -320,6 +331,7 @@ static Pack pack_for(const Plan *p, const Stmt *s)
     size *= axis_extent(p->g, k.axis[i]);
   }
   k.size = size;
+  k.half = ends_in_half(p, c, sum);
   return k;
 }
 
@@ -340,7 +352,7 @@ static void find_packs(Planner *pl)
     Pack k = pack_for(p, s);
     for (c->pack = 0; c->pack < p->packs.n; c->pack++) {
       const Pack *other = &p->packs.data[c->pack];
-      if (other->node == k.node && other->naxes == k.naxes &&
+      if (other->node == k.node && other->naxes == k.naxes && other->half == k.half &&
           memcmp(other->axis, k.axis, sizeof(short) * (size_t)k.naxes) == 0) {
         break;
       }

@@ -85,6 +85,7 @@ typedef struct Pack {
   short axis[MAX_AXES]; /* outermost first */
   long stride[MAX_AXES];
   long size;
+  bool half; /* its columns may end in half a vector: RANK_HALF_AT */
   Str name;
 } Pack;
 

@@ -271,7 +271,7 @@ static void train_totals_0(const struct train_step *step)
 #pragma omp for nowait
   for (int k = 0; k < 80; k++) {
     for (int i = 0; i < 40; i++) {
-      score_1_weight_packed[k * 48 + i] = score_1_weight[i * 80 + k];
+      score_1_weight_packed[RANK_HALF_AT(k, i, 40, 48)] = score_1_weight[i * 80 + k];
     }
   }
 #pragma omp for nowait
@@ -394,8 +394,7 @@ static void train_tile_0(
 
   /* group 4: all rows of the tile */
   /* [rows of L, 80] x [80, 40], then + relu; 6400 flops for each row */
-  RANK_GEMM(L_off[n] - L_off[0], 40, 80, score_0_out, 80, 1, score_1_weight_packed, 48,
-    (rank_vec){0},
+  RANK_GEMM_HALF(L_off[n] - L_off[0], 40, 80, score_0_out, 80, score_1_weight_packed, 48,
     rank_store(score_1_out + row * 48 + col, rank_relu(sum + rank_load(score_1_bias + col))));
 
   /* group 5: sample by sample */

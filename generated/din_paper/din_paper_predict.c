@@ -118,7 +118,7 @@ static void predict_prepare(const struct predict_step *step)
 #pragma omp for nowait
   for (int d = 0; d < 32; d++) {
     for (int i = 0; i < 36; i++) {
-      score_0_weight_packed[d * 48 + i] = score_0_weight[i * 96 + d + 64];
+      score_0_weight_packed[RANK_HALF_AT(d, i, 36, 48)] = score_0_weight[i * 96 + d + 64];
     }
   }
 #pragma omp for nowait
@@ -206,8 +206,8 @@ static void predict_tile_0(
 
   /* group 2: all rows of the tile */
   /* [samples, 32] x [32, 36]; 2304 flops for each row */
-  RANK_GEMM(n, 36, 32, t, 32, 1, score_0_weight_packed, 48, (rank_vec){0},
-    rank_store(score_0_sum + row * 48 + col, sum));
+  RANK_GEMM_HALF(
+    n, 36, 32, t, 32, score_0_weight_packed, 48, rank_store(score_0_sum + row * 48 + col, sum));
 
   /* group 3: sample by sample */
   for (int s = 0; s < n; s++) {

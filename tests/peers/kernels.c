@@ -53,8 +53,11 @@ static double peak(void)
   __attribute__((noinline)) static void forward_##N(long rows) \
   { \
     enum { LD = (N + RANK_PAD - 1) / RANK_PAD * RANK_PAD }; \
-    RANK_GEMM( \
-      rows, N, K, left, K, 1, right, LD, (rank_vec){0}, rank_store(out + row * LD + col, sum)); \
+    if (N <= 56 && N % 16 > 0 && N % 16 <= 8) \
+      RANK_GEMM_HALF(rows, N, K, left, K, right, LD, rank_store(out + row * LD + col, sum)); \
+    else \
+      RANK_GEMM( \
+        rows, N, K, left, K, 1, right, LD, (rank_vec){0}, rank_store(out + row * LD + col, sum)); \
   }
 
 #define WEIGHT(N) \
