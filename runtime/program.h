@@ -140,6 +140,11 @@ void program_free_ids(struct index_item_ids *ids);
 struct index_draft;
 int program_catalogue(program_vectors *v, const char *column, struct index_draft *d, rank_error *e);
 
+/* --- program_eval.c --- */
+
+/* A line; "n/a" for a value of no rows. other: NULL, or that there is a value of other weights, `before`. */
+void program_print_score(const char *name, double value, const rank_scores *other, double before);
+
 /* --- program_exclude.c --- */
 
 typedef struct program_code {

@@ -51,7 +51,7 @@ static void session_close(session *s)
 
 /* --- eval --- */
 
-static void print_score(const char *name, double value, const rank_scores *other, double before)
+void program_print_score(const char *name, double value, const rank_scores *other, double before)
 {
   if (isnan(value)) {
     printf("%s n/a\n", name);
@@ -67,9 +67,9 @@ static void print_scores(const rank_scores *scores, const rank_scores *against)
 {
   char count[32];
   printf("%s rows\n", rank_count_text((double)scores->rows, count));
-  print_score("loss", scores->loss, against, against != NULL ? against->loss : 0);
+  program_print_score("loss", scores->loss, against, against != NULL ? against->loss : 0);
   for (int i = 0; i < scores->n; i++) {
-    print_score(scores->score[i].name, scores->score[i].value, against,
+    program_print_score(scores->score[i].name, scores->score[i].value, against,
       against != NULL ? against->score[i].value : 0);
   }
 }

@@ -200,7 +200,11 @@ int program_graph_search(
 
 void program_graph_report(const program_graph *g, long k)
 {
+  if (g->wanted == 0) {
+    fputs("approximate: there was nothing to compare with the exact search\n", stderr);
+    return;
+  }
   fprintf(stderr,
     "approximate: recall@%ld %.4f against the exact search, on the first %ld queries\n", k,
-    g->wanted > 0 ? (double)g->found / (double)g->wanted : 1.0, g->checked);
+    (double)g->found / (double)g->wanted, g->checked);
 }

@@ -238,7 +238,7 @@ static void print_places(const ranking *r, const rank_scores *scores)
       "%ld rows have an item that the catalogue does not; none of them is found\n", r->missing);
   }
   for (int i = 0; i < scores->n; i++) {
-    printf("%s %.6f\n", scores->score[i].name, scores->score[i].value);
+    program_print_score(scores->score[i].name, scores->score[i].value, NULL, 0);
   }
 }
 

@@ -78,6 +78,9 @@ head -n 1 items.csv >no_items.csv
 "$m" index --data no_items.csv --load w.st -o empty.index --no-cache >said || wrong "an empty catalogue: $(cat said)"
 "$m" search --index empty.index --data users.csv --load w.st --no-cache >none || wrong "a search of nothing"
 [ "$(cat none)" = query,rank,id,score ] || wrong "found in an empty catalogue: $(head -n 3 none)"
+head -n 1 all.csv >no_rows.csv
+"$m" eval --data no_rows.csv --index ads.index --load w.st --no-cache >none || wrong "nobody to rank for"
+[ "$(sed -n 2p none)" = "recall(u, a; k = 1) n/a" ] || wrong "of no rows: $(cat none)"
 
 # Approximate, where the library for it was built: it says how good it was, and here it finds nearly all.
 if [ -e "$(dirname "$rankc")/../lib/librank_hnsw.so" ]; then
@@ -85,6 +88,10 @@ if [ -e "$(dirname "$rankc")/../lib/librank_hnsw.so" ]; then
     wrong "$(cat said)"
   grep -qE '^approximate: recall@5 (1\.0000|0\.9[5-9][0-9]*) against the exact search, on the first 40 queries$' said ||
     wrong "approximate: $(cat said)"
+  "$m" search --index empty.index --data users.csv --load w.st --no-cache --approximate 2>said >none ||
+    wrong "approximate, in an empty catalogue"
+  [ "$(cat none said)" = "query,rank,id,score
+approximate: there was nothing to compare with the exact search" ] || wrong "approximate, of nothing: $(cat said)"
   same=$(cut -d, -f1,3 near.csv | sort | comm -12 - <(cut -d, -f1,3 hits.csv | sort) | wc -l)
   [ "$same" -ge 190 ] || wrong "approximate: $same of 200 are right"
 else
