@@ -3,10 +3,13 @@
 #include "stored.h"
 
 #include "rank_stored.h"
+#include "safetensors_header.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { LINE = 64 }; /* bytes of a line of the cache */
 
 static const struct {
   const char *word;
@@ -181,11 +184,20 @@ int rank_stored_refuse(const rank_weights *w, const st_tensor *t, rank_error *e)
                w->file.path, t->name, t->dtype_name);
 }
 
+/* The power of two, up to a cache line, that its length is a multiple of. */
+static uint64_t step_of(const st_entry *x)
+{
+  uint64_t bytes = st_dtype_size(x->dtype);
+  for (int i = 0; i < x->nshape; i++) {
+    bytes *= (uint64_t)x->shape[i];
+  }
+  uint64_t step = bytes & (0 - bytes);
+  return step == 0 || step > LINE ? LINE : step;
+}
+
 int rank_stored_order(const void *a, const void *b)
 {
-  static const int narrow[] = {
-    [ST_F16] = 1, [ST_BF16] = 1, [ST_I8] = 2, [ST_OTHER] = 0}; /* F64 and F32 of fits: as before */
   const st_entry *x = a, *y = b;
-  int order = narrow[x->dtype] - narrow[y->dtype];
-  return order != 0 ? order : strcmp(x->name, y->name);
+  uint64_t mine = step_of(x), other = step_of(y);
+  return mine != other ? (mine > other ? -1 : 1) : strcmp(x->name, y->name);
 }

@@ -32,8 +32,8 @@ const st_tensor *rank_stored_find_scale(
   const rank_weights *w, const rank_model *m, int param, long rows, rank_error *e);
 /* Refuses a rounded tensor to training. */
 int rank_stored_refuse(const rank_weights *w, const st_tensor *t, rank_error *e);
-/* Orders entries to write, for qsort: wide elements first, so that every tensor lies at a multiple of its
- * elements' size. */
+/* Orders entries to write, for qsort: so that tensors lie at multiples of 64 bytes, rows of tables then being read
+ * with as few lines of the cache as they have room in; and all at multiples of their elements' size. */
 int rank_stored_order(const void *a, const void *b);
 /* A table of I8 as numbers. */
 int rank_stored_read(const rank_weights *w, const rank_model *m, int param, const st_tensor *t,
