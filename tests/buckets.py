@@ -6,6 +6,7 @@ import csv
 import ctypes as c
 import json
 import math
+import os
 import random
 import struct
 import subprocess
@@ -135,7 +136,8 @@ with tempfile.TemporaryDirectory() as folder:
     assert [len(b) for b in fits["old"]["bounds"]] == [29] and len(fits["z"]["bounds"]) == 7, fits
     run(program, "quantize", "--load", folder / "w1", "--out", folder / "q", "--tables", "v=int8")
     run(program, "predict", "--no-cache", "--data", folder / "all.csv", "--load", folder / "q", "--out", folder / "pq")
-    served(folder)
+    if not os.environ.get("RANKC_SANITIZE"):  # Python is not built with a sanitizer and cannot load what is
+        served(folder)
     for change, fails in (fall, "fit z: the bounds of column 0 do not rise"), (turn, "fit z: wanted 7 times 7 bounds"):
         damaged(folder / "w1", folder / "bad", change)
         run(program, "eval", "--no-cache", "--data", folder / "all.csv", "--load", folder / "bad", fails=fails)

@@ -35,7 +35,7 @@ cmp "$dir/p7" "$dir/p500" || fail "predictions depend on the batch"
 
 # The library says the same.
 cc=$(command -v clang-19 || command -v gcc)
-"$cc" -std=gnu11 -Wall -Wextra -Werror -I"$dir/m" "$here/tests/library/test_fit.c" -o "$dir/library" -L"$dir/m" \
+"$cc" ${RANKC_SANITIZE:+-fsanitize=$RANKC_SANITIZE} -std=gnu11 -Wall -Wextra -Werror -I"$dir/m" "$here/tests/library/test_fit.c" -o "$dir/library" -L"$dir/m" \
   -lgbdt_lr_train -lm -Wl,-rpath,"$dir/m"
 head -1 "$dir/v.csv" | grep -q '^x1,.*,x30,y' || fail "other columns than the library's test reads"
 tail -n +2 "$dir/v.csv" | cut -d, -f1-30 | tr , ' ' | "$dir/library" "$dir/one" > "$dir/said"

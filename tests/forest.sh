@@ -41,7 +41,7 @@ refuses 'no fit called dark has a forest' --fit dark
 refuses 'LightGBM has no such splits by category' --fit extreme
 
 cc=$(command -v clang-19 || command -v gcc)
-"$cc" -std=gnu11 -Wall -Wextra -Werror -I"$dir/m" "$here/forest/predict.c" -o "$dir/predict" -L"$dir/m" -limported \
+"$cc" ${RANKC_SANITIZE:+-fsanitize=$RANKC_SANITIZE} -std=gnu11 -Wall -Wextra -Werror -I"$dir/m" "$here/forest/predict.c" -o "$dir/predict" -L"$dir/m" -limported \
   -Wl,-rpath,"$dir/m"
 tail -n +2 "$dir/rows.csv" | awk -F, '{ for (i = 1; i <= 3; i++) printf "%s ", $i == "" ? "nan" : $i; print "" }' |
   "$dir/predict" "$dir/w" | cmp - <(tail -n +2 "$dir/wanted") || fail "other leaves in the library"

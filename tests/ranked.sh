@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 }
 C
 cc=$(command -v clang-19 || command -v gcc)
-"$cc" -std=gnu11 -Wall -Wextra -Werror -I"$dir/m" "$dir/use.c" -o "$dir/use" -L"$dir/m" -litem_cf -lm -Wl,-rpath,"$dir/m"
+"$cc" ${RANKC_SANITIZE:+-fsanitize=$RANKC_SANITIZE} -std=gnu11 -Wall -Wextra -Werror -I"$dir/m" "$dir/use.c" -o "$dir/use" -L"$dir/m" -litem_cf -lm -Wl,-rpath,"$dir/m"
 "$dir/use" "$dir/w" > "$dir/got" || fail "the library: $(cat "$dir/got")"
 cat > "$dir/want" << 'TXT'
 0: 2 0.816497, 3 0.408248, -1
