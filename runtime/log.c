@@ -43,9 +43,13 @@ int rank_log_open(rank_log *l, int quiet, const char *json_path, int append, ran
 int rank_log_close(rank_log *l, rank_error *e)
 {
   rank_log_clear(l);
-  int failed = l->json != NULL && (ferror(l->json) | fclose(l->json)) != 0;
+  int lost = l->json != NULL && ferror(l->json); /* a line before this: its reason is gone */
+  errno = 0;
+  int failed = l->json != NULL && (fclose(l->json) != 0 || lost);
   l->json = NULL;
-  return failed ? rank_fail(e, "the log could not be written: %s", strerror(errno)) : 0;
+  return failed ? rank_fail(e, "the log could not be written: %s",
+                    errno != 0 ? strerror(errno) : "lines are missing, the disk may be full")
+                : 0;
 }
 
 void rank_log_clear(rank_log *l)

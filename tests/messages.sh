@@ -186,7 +186,7 @@ says 1 'no tensor l.length (nor L.length) [2]' $m step --load w.st --batch nolen
 says 1 'differs from other lengths of axis L' $m step --load w.st --batch two.b --out s.st
 says 1 'its tensors overlap or leave gaps' $m eval --data d.csv --load gone.st
 says 1 'shape.st: ' $m eval --data d.csv --load shape.st
-says 1 'dtype.st: tensor w is I32, wanted F32, F64' $m eval --data d.csv --load dtype.st
+says 1 'tensor w is I32, wanted F32, F64, F16 or BF16' $m eval --data d.csv --load dtype.st
 says 1 'these are weights of model' $m eval --data d.csv --load name.st
 for f in twice end negative huge; do says 1 "$f.st" $m eval --data d.csv --load $f.st; done
 for f in hostile*.st; do
@@ -195,6 +195,68 @@ for f in hostile*.st; do
   ! grep -q $'\033\|\001' said || { echo "$f: a name of the file reaches the terminal as it is" && bad=$((bad + 1)); }
 done
 [ ! -e hacked ] || { echo "a name was run" && bad=$((bad + 1)); }
+
+# A training that was stopped within an epoch goes on with the same model, data, seed and batch, and no others; any
+# number of threads will do.
+{
+  echo i,l,x,k,y
+  for ((r = 0; r < 20000; r++)); do echo "a$((r % 3)),a1|a2,$((r % 9)),$((r % 5)),$((r % 2))"; done
+} >long.csv
+{ cat long.csv && echo 'a1,a2,3,4,1'; } >longer.csv
+bash -c "set -m; $m train --quiet --no-cache --data long.csv --epochs 100000 --checkpoint-every 100 --save part.st & p=\$!
+  until [ -e part.st ]; do sleep 0.02; done; kill -TERM \$p; wait \$p" >said 2>&1
+says 1 'stands in the middle of an epoch begun with seed 1: --seed 99 cannot go on with it' \
+  $m train --quiet --no-cache --data long.csv --load part.st --save on.st --seed 99
+says 1 'it cannot go on with 20001 rows in batches of 4' \
+  $m train --quiet --no-cache --data longer.csv --load part.st --save on.st
+says 1 'it cannot go on with 20000 rows in batches of 8' \
+  $m train --quiet --no-cache --data long.csv --load part.st --save on.st --batch 8
+says 1 'these are weights of model m, not of lr' \
+  lr/lr train --quiet --no-cache --data long.csv --load part.st --save on.st
+[ ! -e on.st ] || { echo "a training that was refused saved something" && bad=$((bad + 1)); }
+for threads in 1 3; do
+  says 0 '' $m train --quiet --no-cache --data long.csv --load part.st --epochs 2 --threads $threads --save on$threads.st
+done
+cmp on1.st on3.st || bad=$((bad + 1))
+
+# Weights that do not serve, tables of fewer bits, vectors that are not there, a log on a full disk.
+python3 - <<'E'
+import json, struct, subprocess
+
+def load(path):
+    b = open(path, "rb").read()
+    n = struct.unpack("<Q", b[:8])[0]
+    return json.loads(b[8:8 + n]), b[8 + n:]
+
+def save(path, head, data):
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    open(path, "wb").write(struct.pack("<Q", len(text)) + text + data)
+
+head, data = load("w.st")
+del head["__metadata__"]
+save("nometa.st", head, data)
+subprocess.run(["m/m", "quantize", "--load", "w.st", "--tables", "int8", "--out", "small.st"], check=True, stdout=-3)
+head, data = load("small.st")
+head["other"] = head.pop("t#scale")
+save("noscale.st", head, data)
+E
+says 1 'has no encoders (vocabularies, means) in it, so data cannot be read as in training' \
+  $m eval --no-cache --data d.csv --load nometa.st
+says 1 'is I8, which needs the factor of each row: no tensor t#scale F32 [5] in it' \
+  $m eval --no-cache --data d.csv --load noscale.st
+says 1 'm: not a file' $m eval --no-cache --data d.csv --load m
+says 1 'is I8: rounding twice loses more; take the full weights' \
+  $m quantize --load small.st --tables f16 --out twice.st
+lr/lr init --save lr.st >/dev/null
+says 1 'has no table with more than one number a row' lr/lr quantize --load lr.st --tables f16 --out none.st
+says 1 'one of: (the model has no vectors)' lr/lr index --data d.csv --load lr.st --out none.x
+says 1 'which output? --output NAME, one of: e2' $m search --no-cache --data d.csv --load w.st --index none.x
+says 1 'rows 0 and 5 (the first is 0) have the same id "0"' \
+  $m index --no-cache --data d.csv --load w.st --out none.x --output e2 --id k
+says 1 'the model has no metric recall, ndcg or mrr to rank a catalogue by' \
+  $m eval --no-cache --data d.csv --catalogue d.csv --load w.st
+says 1 'the log could not be written: ' $m train --quiet --no-cache --data d.csv --log /dev/full --save full.st
 
 # The reference on the same files.
 says 0 '' "$rankc" interpret m.rank --load w.st --batch good.b --out r.st
