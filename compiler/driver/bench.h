@@ -35,6 +35,7 @@ typedef struct Bench {
 
 /* bench_build.c: compiles every level and the program that compares them. */
 bool bench_compile(Bench *b);
+int bench_barriers(Str text); /* how often all threads wait for each other in a step of this C */
 bool bench_link_program(Bench *b, Str source, Str program);
 
 /* bench_code.c */

@@ -58,9 +58,9 @@ static long code_bytes(Arena scratch, Str path)
   return sum;
 }
 
-/* How often all threads wait for each other in a step, read off the generated text: every function of it
- * is called once, and what only hands out gradients is not called at all. */
-static int count_barriers(Str text)
+/* Read off the generated text: every function of it is called once, and what only hands out gradients is
+ * not called at all. */
+int bench_barriers(Str text)
 {
   static const char *const waits[] = {"for", "single", "barrier", "parallel"};
   static const char pragma[] = "#pragma omp ";
@@ -94,7 +94,7 @@ static void look_at_files(Bench *b, BenchLevel *l, const Command *commands)
     }
     if (pass >= 0) {
       l->code[pass] = code_bytes(*b->arena, object_of(b, l, file));
-      l->barriers[pass] = count_barriers(file->text);
+      l->barriers[pass] = bench_barriers(file->text);
       l->compile_ms[pass] = commands[command].cpu_ms;
     }
     command++;

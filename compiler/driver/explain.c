@@ -4,6 +4,7 @@
  * multiplication is one, other functions what their row of the op table says) for one sample whose lists
  * are as long as they may be; bytes are those that go through memory beyond a tile's slab. */
 
+#include "bench.h"
 #include "command.h"
 #include "page.h"
 #include "pipeline.h"
@@ -218,7 +219,20 @@ static void slab_map(const Explain *x)
   }
 }
 
-static void explain_plan(const Explain *x, const char *role)
+/* As `rankc bench` counts them, in the same C. */
+static int barriers_of(Arena *a, const EmitFiles *files, const char *role)
+{
+  Str end = str_format(a, "_%s.c", role);
+  for (int i = 0; i < files->list.n; i++) {
+    Str name = files->list.data[i].name;
+    if (name.n > end.n && str_eq((Str){name.s + name.n - end.n, end.n}, end)) {
+      return bench_barriers(files->list.data[i].text);
+    }
+  }
+  return 0;
+}
+
+static void explain_plan(const Explain *x, const EmitFiles *files, const char *role)
 {
   Arena *a = x->a;
   const Plan *p = x->p;
@@ -229,6 +243,8 @@ static void explain_plan(const Explain *x, const char *role)
   }
   fprintf(x->out, "\n%s: %d phase%s, %d statements in %d groups\n", role, p->phases,
     p->phases == 1 ? "" : "s", p->stmts.n, p->blocks.n);
+  fprintf(
+    x->out, "  %d barriers: so often threads wait for each other\n", barriers_of(a, files, role));
   fprintf(x->out, "  %.*s operations and %.*s bytes per sample, in batches of %ld\n",
     STR_ARG(count_text(a, flops)), STR_ARG(count_text(a, bytes)), batch_of(p));
   if (p->tiles) {
@@ -265,12 +281,14 @@ static int explain(Session *s, FILE *out, PageRole *roles, int *n)
   }
   explain_rewrites(s, out);
   EmitOptions options = {.level = o->level, .rewrite = o->rewrite, .f64 = o->f64, .tile = o->tile};
+  EmitFiles files = {0};
+  emit_model(o->arena, s->graph, &options, &files);
   for (int i = 0; i < 2; i++) {
     if (all[i].role != ROLE_TRAIN || (s->graph->loss && s->graph->grads.n > 0)) {
       const Plan *p = emit_plan(o->arena, s->graph, &options, all[i].role);
       Explain x = {o->arena, out, o, p, count_plan(o->arena, p, o->f64)};
       roles[(*n)++] = (PageRole){.name = all[i].name, .plan = p, .count = x.count};
-      explain_plan(&x, all[i].name);
+      explain_plan(&x, &files, all[i].name);
     }
   }
   return EXIT_FINE;
