@@ -297,10 +297,19 @@ static void header_predict(Api *a)
   buf_format(&a->out, "%d\n", API);
   declare(a, NULL, HEAD_ABI);
   declare(a,
-    "Opens weights to predict with. Tables stay in the file, which is mapped, so that processes "
-    "share them: put another file in its place by renaming, never write into it. On error "
-    "*model is NULL and message (may be NULL), which has room for `size` bytes, says what is "
-    "wrong with which file.",
+    !a->frozen
+      ? "Opens weights to predict with. Tables stay in the file, which is mapped, so that "
+        "processes "
+        "share them: put another file in its place by renaming, never write into it. On error "
+        "*model is NULL and message (may be NULL), which has room for `size` bytes, says what is "
+        "wrong with which file."
+    : a->frozen->beside ? "Opens the weights that `rankc freeze --beside` has put into a file, "
+                          "which is mapped. On error *model is "
+                          "NULL and message (may be NULL), which has room for `size` bytes, says "
+                          "what is wrong with it."
+                        : "The weights are in the library: `weights` is NULL. On error *model is "
+                          "NULL and message (may be NULL), "
+                          "which has room for `size` bytes, says why.",
     HEAD_OPEN);
   declare(a, NULL, HEAD_CLOSE);
   declare(a,

@@ -293,7 +293,8 @@ void contract_print(Emit *e, const Stmt *s)
   if (c->rows_k) {
     init = put_text(e, "rank_load(%.*s)", STR_ARG(pointer_to(e, &env, s->node, (Str){0})));
   }
-  if (c->pack >= 0 && e->p->packs.data[c->pack].half) {
+  /* frozen weights lie in one way, whatever machine their C is compiled for */
+  if (c->pack >= 0 && e->p->packs.data[c->pack].half && !e->o->frozen) {
     put_line(e, "RANK_GEMM_HALF(%.*s, %ld, %.*s, %.*s, %.*s, %.*s, %.*s, %.*s);", STR_ARG(h.m), h.n,
       STR_ARG(h.k), STR_ARG(h.a), STR_ARG(h.a_m), STR_ARG(h.b), STR_ARG(h.ldb), STR_ARG(done));
     sums_end(e, s);
