@@ -39,7 +39,7 @@ RANK_INLINE RANK_T RANK_F(log)(RANK_T x)
   RANK_T tiny = RANK_SEL(x < 1.17549435e-38f, x * 8388608.0f, x); /* subnormals */
   RANK_I bits = RANK_BITS(tiny);
   RANK_I e = ((bits - 0x3f3504f3) >> 23); /* mantissa in [sqrt(1/2), sqrt(2)) */
-  RANK_T m = RANK_FLOAT(bits - (e << 23));
+  RANK_T m = RANK_FLOAT(bits - e * 0x800000);
   RANK_T n = RANK_WHOLE(e);
   n = RANK_SEL(x < 1.17549435e-38f, n - 23.0f, n);
   RANK_T r = m - 1.0f;
