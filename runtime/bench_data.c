@@ -168,7 +168,7 @@ static int make_batch(bench *b, bench_batch *x, dice *d, rank_error *e)
     draw_input(b, d, i, rows, x->input[i]);
   }
   x->b = (rank_batch){
-    b->n, (const void *const *)x->input, (const int32_t *const *)(const void *)x->offset};
+    b->n, (const void *const *)x->input, (const int32_t *const *)(const void *)x->offset, NULL};
   int what = 0;
   long at = 0;
   rank_status status = rank_check_batch(m, &b->state, &x->b, 1, &what, &at);

@@ -64,7 +64,7 @@ rank_fits *rank_fits_new(const rank_model *m)
     free(state);
     return NULL;
   }
-  *f = (rank_fits){m, state, m->nfits == 0};
+  *f = (rank_fits){m, state, m->nfits == 0, NULL};
   return f;
 }
 
@@ -200,7 +200,19 @@ int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_ba
       return -1;
     }
   }
-  *whole = (rank_batch){b->n, input, offset};
+  const rank_fit *folded = f->folded != NULL ? &m->fits[f->folded->fit] : NULL;
+  *whole =
+    (rank_batch){b->n, input, offset, folded != NULL ? input[folded->results[1]] : b->folded};
+  return 0;
+}
+
+int rank_fits_fold(rank_fits *f, const rank_real *table, rank_error *e)
+{
+  const rank_fit *fit = &f->m->fits[f->m->fold->fit];
+  if (fit->run->fold(fit, &f->state[f->m->fold->fit], table, e) != 0) {
+    return -1;
+  }
+  f->folded = f->m->fold;
   return 0;
 }
 

@@ -83,6 +83,8 @@ typedef struct rank_fit_op {
   st_dtype types[FIT_TENSORS]; /* of its tensors; 0: ST_F64 */
   /* How many ids there are in its sources, by what was learnt; NULL: as their types say. */
   int32_t (*ids)(const fit_state *s);
+  /* From now on result 1 is the sum of a table's numbers over the ids of result 0, whose lists are empty. Or NULL */
+  int (*fold)(const rank_fit *fit, fit_state *s, const rank_real *table, rank_error *e);
   /* The forest that it has, as LightGBM's text; or NULL */
   int (*write_lightgbm)(const fit_state *s, FILE *out, rank_error *e);
 } rank_fit_op;
@@ -101,6 +103,7 @@ typedef struct rank_fits {
   const rank_model *m;
   fit_state *state; /* [m->nfits] */
   int ready;
+  const rank_fold *folded; /* the model's, once rank_fits_fold has been called; else NULL */
 } rank_fits;
 
 rank_fits *rank_fits_new(const rank_model *m); /* NULL: no memory. Ready when the model has none */
@@ -116,6 +119,9 @@ int rank_fits_learn(rank_fits *f, const rank_encoders *enc, rank_rows train, ran
  * b's. A fit with an input that is NULL in b is left out. Reentrant; 0, or -1: no memory. */
 size_t rank_fits_room(const rank_fits *f, long n); /* f NULL: 0 */
 int rank_fits_apply(const rank_fits *f, const rank_batch *b, void *room, rank_batch *whole);
+
+/* With parameters that do not change any more, for the model's predict alone: the model has a fold. */
+int rank_fits_fold(rank_fits *f, const rank_real *table, rank_error *e);
 
 /* Whether fits know the ids that they are asked about: 0, or -1, the input and the sample, and how many ids
  * there are. The batch has passed rank_check_batch. */

@@ -18,6 +18,7 @@ typedef struct made {
   rank_forest *forest;
   rank_scorer *scorer;
   fit_columns columns;
+  int folded; /* the leaves' values are a table's, and no ids are given */
 } made;
 
 /* --- as tensors --- */
@@ -210,6 +211,29 @@ int fit_trees_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank
   return 0;
 }
 
+/* The scores of leaves themselves are not needed any more. */
+int fit_trees_fold(const rank_fit *fit, fit_state *s, const rank_real *table, rank_error *e)
+{
+  made *x = s->made;
+  rank_forest *f = x->forest;
+  const long leaves = (long)fit->settings[FIT_TREES_LEAVES];
+  for (long t = 0; t < f->ntrees; t++) {
+    for (int i = 0; i < f->trees[t].leaves; i++) {
+      f->leaves[f->trees[t].leaf + i].value = (double)table[t * leaves + i];
+    }
+  }
+  f->base = 0;
+  f->average = 0;
+  rank_scorer *scorer = rank_scorer_new(f, sizeof(rank_real) == 8, e);
+  if (scorer == NULL) {
+    return -1;
+  }
+  rank_scorer_free(x->scorer);
+  x->scorer = scorer;
+  x->folded = 1;
+  return 0;
+}
+
 /* --- applying --- */
 
 static size_t scorer_room(const rank_model *m, const rank_fit *fit)
@@ -232,17 +256,21 @@ int fit_trees_apply(const rank_model *m, const rank_fit *fit, const fit_state *s
   int32_t *leaf = out[0];
   rank_real *score = out[1], *columns = (rank_real *)(void *)((char *)room + scorer_room(m, fit));
   double sums[PIECE];
-  if (b->n * trees > INT32_MAX) {
+  if (!x->folded && b->n * trees > INT32_MAX) {
     return -1; /* offsets would not fit */
   }
   for (long at = 0; at < b->n; at += PIECE) {
     long n = b->n - at < PIECE ? b->n - at : PIECE;
     rank_matrix piece =
       fit_trees_matrix(fit_columns_rows(&x->columns, b, at, n, columns), n, x->columns.n);
-    rank_scorer_rows(x->scorer, &piece, sums, leaf + at * trees, room);
+    rank_scorer_rows(x->scorer, &piece, sums, x->folded ? NULL : leaf + at * trees, room);
     for (long i = 0; i < n; i++) {
       score[at + i] = (rank_real)sums[i];
     }
+  }
+  if (x->folded) {
+    memset(offset[0], 0, sizeof *offset[0] * ((size_t)b->n + 1));
+    return 0;
   }
   const int32_t leaves = (int32_t)fit->settings[FIT_TREES_LEAVES];
   for (long i = 0; i < b->n; i++) {

@@ -19,6 +19,7 @@ int fit_trees_save(const rank_forest *f, fit_state *s);
 
 /* The functions of such an op. */
 int fit_trees_ready(const rank_model *m, const rank_fit *fit, fit_state *s, rank_error *e);
+int fit_trees_fold(const rank_fit *fit, fit_state *s, const rank_real *table, rank_error *e);
 void fit_trees_forget(void *made);
 int fit_trees_apply(const rank_model *m, const rank_fit *fit, const fit_state *s,
   const rank_batch *b, void *const *out, int32_t *const *offset, void *room);
@@ -30,7 +31,8 @@ void fit_trees_info(
 /* Of an op's row: its tensors and these functions. How it learns is its own. */
 #define FIT_TREES_OP \
   .keys = {"codes", "head", "trees", "leaves", "nodes", "words"}, .ready = fit_trees_ready, \
-  .forget = fit_trees_forget, .apply = fit_trees_apply, .room = fit_trees_room, \
-  .info = FIT_INFO(fit_trees_info), .write_lightgbm = FIT_WRITE(fit_trees_write_lightgbm)
+  .forget = fit_trees_forget, .fold = fit_trees_fold, .apply = fit_trees_apply, \
+  .room = fit_trees_room, .info = FIT_INFO(fit_trees_info), \
+  .write_lightgbm = FIT_WRITE(fit_trees_write_lightgbm)
 
 #endif

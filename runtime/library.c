@@ -108,7 +108,7 @@ rank_status rank_library_explain(
 size_t rank_library_scratch(const rank_opened *o, const rank_batch *b, int use)
 {
   const rank_model *m = o->library->model;
-  rank_batch measured = {b->n < 0 ? 0 : b->n, b->input, b->offset};
+  rank_batch measured = {b->n < 0 ? 0 : b->n, b->input, b->offset, NULL};
   size_t derived = rank_fits_room(o->fits, measured.n);
   for (int d = 0; d < m->ndims && measured.offset != NULL; d++) {
     const int32_t *offset = (o->library->dims[d] & use) != 0 ? b->offset[d] : NULL;

@@ -78,6 +78,12 @@ static int open_fits(rank_opened *o, const rank_weights *w, rank_error *e)
            : rank_fail(e, "%s: has not what fit %s learns in it", w->file.path, m->fits[0].name);
 }
 
+static int fold(rank_opened *o, rank_error *e)
+{
+  const rank_fold *f = o->library->model->fold;
+  return f != NULL ? rank_fits_fold(o->fits, o->state.param[f->param], e) : 0;
+}
+
 /* weights may be NULL to train. */
 static int fill(rank_opened *o, const char *weights, uint64_t seed, rank_error *e)
 {
@@ -89,7 +95,7 @@ static int fill(rank_opened *o, const char *weights, uint64_t seed, rank_error *
     return -1;
   }
   int failed = o->training ? open_training(o, &w, seed, e)
-                           : open_fits(o, &w, e) || library_open_weights(o, &w, e);
+                           : open_fits(o, &w, e) || library_open_weights(o, &w, e) || fold(o, e);
   rank_weights_close(&w);
   return failed;
 }

@@ -114,7 +114,7 @@ static rank_status rank_all(const rank_opened *o, const rank_batch *request,
   s.param = r.param;
   s.prepared = o->rank_prepared;
   same_lists(o, request, candidates, &r);
-  rank_batch b = {candidates->n, candidates->input, r.offset};
+  rank_batch b = {candidates->n, candidates->input, r.offset, NULL};
   return split->rank.run(&s, &b, out, r.work, 1);
 }
 

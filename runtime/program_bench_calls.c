@@ -103,7 +103,8 @@ static int call_request(bench_driver *d, room *r, const rank_batch *b, double *t
     r->part[0][i] = m->split->inputs[i] && !made ? b->input[i] : NULL;
     r->part[1][i] = m->split->inputs[i] || made ? NULL : b->input[i];
   }
-  const rank_batch request = {1, r->part[0], b->offset}, candidates = {b->n, r->part[1], b->offset};
+  const rank_batch request = {1, r->part[0], b->offset, NULL},
+                   candidates = {b->n, r->part[1], b->offset, NULL};
   double start = rank_now();
   rank_status status = rank_library_rank(o, &request, &candidates, r->out, r->work.data);
   *took = rank_now() - start;
@@ -158,7 +159,7 @@ static int repeat(bench_driver *d, room *r, const rank_batch *b, rank_batch *all
     r->input[i] = b->input[i];
     failed = m->split->inputs[i] ? repeat_input(d, r, b, i) : 0;
   }
-  *all = (rank_batch){b->n, r->input, r->offset};
+  *all = (rank_batch){b->n, r->input, r->offset, NULL};
   return failed;
 }
 

@@ -316,7 +316,7 @@ static int compute_results(stepper *s, rank_batch *b, rank_error *e)
 static int run(stepper *s, const program_options *o, rank_error *e)
 {
   rank_batch b = {
-    s->n, (const void *const *)s->input, (const int32_t *const *)(const void *)s->offset};
+    s->n, (const void *const *)s->input, (const int32_t *const *)(const void *)s->offset, NULL};
   int what = 0, trains = s->m->optimizer[0] != '\0';
   long at = 0;
   if (compute_results(s, &b, e) != 0) {

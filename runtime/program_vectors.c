@@ -218,7 +218,7 @@ const rank_batch *program_vectors_next(
   for (int i = 0; i < v->m->ninputs; i++) {
     v->input[i] = v->nothing[i] != NULL ? v->nothing[i] : read->input[i];
   }
-  rank_batch b = {n, v->input, read->offset};
+  rank_batch b = {n, v->input, read->offset, NULL};
   int threads = (int)v->o->threads;
   if (rank_work_need(&v->work, v->m->workspace(&v->model.state, &b, threads, 0), e) != 0) {
     return NULL;

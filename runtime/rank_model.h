@@ -96,6 +96,12 @@ typedef struct rank_fit {
   const char *file;       /* that it is read from; NULL: it is learnt */
 } rank_fit;
 
+/* predict sums a table's numbers over the ids of a fit, and reads nothing else of it: with weights that do
+ * not change, the fit can give the sums (rank_batch.folded) and empty lists of ids. */
+typedef struct rank_fold {
+  int fit, param;
+} rank_fold;
+
 /* An output that is a list of items: the results of a fit along a ragged axis, which stand in a batch and
  * not in what predict gives: ids, scores, and perhaps reasons for each (ids, -1: no more; parts). */
 typedef struct rank_list {
@@ -151,6 +157,7 @@ typedef struct rank_batch {
   long n;
   const void *const *input;
   const int32_t *const *offset;
+  const rank_real *folded; /* see rank_fold; or NULL */
 } rank_batch;
 
 typedef enum rank_kind { RANK_REALS, RANK_F16, RANK_BF16, RANK_INT8 } rank_kind;
@@ -209,6 +216,7 @@ typedef struct rank_model {
   const rank_dim *dims;
   const rank_input *inputs;
   const rank_fit *fits;
+  const rank_fold *fold; /* or NULL */
   const rank_param *params;
   const rank_output *outputs; /* visible ones first */
   const rank_list *lists;

@@ -358,7 +358,7 @@ int stream_ready(rank_stream *s, rank_error *e)
   for (int d = 0; d < s->m->ndims; d++) {
     s->offset_of[d] = s->offsets[d];
   }
-  s->whole = (rank_batch){s->n, s->input, s->offset_of};
+  s->whole = (rank_batch){s->n, s->input, s->offset_of, NULL};
   if (!rank_fits_ready(s->enc->fits)) {
     return 0;
   }
@@ -383,7 +383,7 @@ const rank_batch *stream_batch(rank_stream *s, long first, long n)
     long row = c->dim < 0 ? first : s->whole.offset[c->dim][first];
     s->part_input[i] = at != NULL ? at + (size_t)row * c->row : NULL;
   }
-  s->part = (rank_batch){n, s->part_input, s->part_offset_of};
+  s->part = (rank_batch){n, s->part_input, s->part_offset_of, NULL};
   return &s->part;
 }
 

@@ -33,7 +33,9 @@ awk '/^auc\(p, y\)/ { exit !($3 > 0.6) }' "$dir/eval" || fail "nothing was learn
 cmp "$dir/p7" "$dir/p500" || fail "predictions depend on the batch"
 [ "$(wc -l < "$dir/p7")" = 501 ] || fail "not a prediction for each row"
 
-# The library says the same.
+# The library says the same, from a forest that has the weights in its leaves.
+grep -q 'step->folded ? step->folded' "$dir/m/gbdt_lr_predict.c" || fail "the weights are not in the leaves"
+"$rankc" explain "$dir/gbdt_lr.rank" | grep -q 'libraries: trees has leaf_w in its leaves and sums it' || fail "explain does not tell"
 cc=$(command -v clang-19 || command -v gcc)
 "$cc" ${RANKC_SANITIZE:+-fsanitize=$RANKC_SANITIZE} -std=gnu11 -Wall -Wextra -Werror -I"$dir/m" "$here/tests/library/test_fit.c" -o "$dir/library" -L"$dir/m" \
   -lgbdt_lr_train -lm -Wl,-rpath,"$dir/m"
@@ -191,6 +193,7 @@ train  lbfgs(), l2 = 1e-3
 RANK
 "$rankc" build "$dir/odd.rank" -o "$dir/o" > /dev/null
 p=$dir/o/odd
+! grep -q folded "$dir/o/odd_predict.c" || fail "a score that is read is folded over"
 rows() { # how many, awk expressions of x2 and y
   awk -v n="$1" "BEGIN { srand(5); print \"x1,x2,x3,y\"
     for (i = 0; i < n; i++) { x = rand(); z = rand(); print x \",\" ($2) \",\" z \",\" ($3) } }"

@@ -289,6 +289,10 @@ static int explain(Session *s, FILE *out, PageRole *roles, int *n)
       Explain x = {o->arena, out, o, p, count_plan(o->arena, p, o->f64)};
       roles[(*n)++] = (PageRole){.name = all[i].name, .plan = p, .count = x.count};
       explain_plan(&x, &files, all[i].name);
+      Fold fold;
+      if (all[i].role == ROLE_PREDICT && o->level >= FUSE_TILES && pass_fold(p->g, &fold)) {
+        fprintf(out, "  %.*s\n\n", STR_ARG(fold_text(o->arena, p->g, &fold)));
+      }
     }
   }
   return EXIT_FINE;

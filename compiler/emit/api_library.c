@@ -76,11 +76,11 @@ static void library_parts(Api *a)
   api_put(a, "static rank_batch of_request(const NAME_request *request, arrays *a)\n{\n"
              "  *a = (arrays){{0}, {0}, {{0}}};\n");
   fill_split(a, true);
-  api_put(a, "  return (rank_batch){1, a->input, a->offset};\n}\n\n"
+  api_put(a, "  return (rank_batch){1, a->input, a->offset, NULL};\n}\n\n"
              "static rank_batch of_candidates(const NAME_candidates *candidates, arrays *a)\n{\n"
              "  *a = (arrays){{0}, {0}, {{0}}};\n");
   fill_split(a, false);
-  api_put(a, "  return (rank_batch){candidates->n, a->input, a->offset};\n}\n\n");
+  api_put(a, "  return (rank_batch){candidates->n, a->input, a->offset, NULL};\n}\n\n");
 }
 
 static void library_arrays(Api *a, bool training)
@@ -110,7 +110,7 @@ static void library_arrays(Api *a, bool training)
   api_put(a, "} arrays;\n\nstatic rank_batch of_inputs(const NAME_inputs *inputs, arrays *a)\n{\n");
   api_put(a, splits ? "  *a = (arrays){{0}, {0}, {{0}}};\n" : "  *a = (arrays){{0}, {0}};\n");
   fill(a, true);
-  api_put(a, "  return (rank_batch){inputs->n, a->input, a->offset};\n}\n\n");
+  api_put(a, "  return (rank_batch){inputs->n, a->input, a->offset, NULL};\n}\n\n");
   if (splits) {
     library_parts(a);
   }

@@ -157,6 +157,9 @@ void bind_function(Emit *e)
   put_line(e, "memset(step, 0, sizeof *step);");
   put_line(e, "step->n = b->n;");
   put_line(e, "step->threads = threads;");
+  if (e->fold.sum) {
+    put_line(e, "step->folded = b->folded;");
+  }
   if (e->p->tiles) {
     put_line(e, "const long size = %s;", tile_size(e));
     put_line(e, "const long tiles = (b->n + size - 1) / size;");

@@ -81,6 +81,9 @@ static void head(Emit *e, const char *what)
   put_line(e, " *");
   Lines log = {0};
   plan_log(e->arena, e->p, e->o->f64, LOG_ROOM, &log);
+  if (e->fold.sum) {
+    *VEC_PUSH(e->arena, &log) = fold_text(e->arena, e->g, &e->fold);
+  }
   for (int i = 0; i < log.n; i++) {
     put_line(e, " * %.*s%s", STR_ARG(log.data[i]), i + 1 < log.n ? "" : " */");
   }
@@ -233,7 +236,11 @@ Str emit_predictor(Emit *e, const char *what, const char *prepare)
 
 Emit *emitter_predict(Arena *a, const Graph *g, const EmitOptions *o)
 {
-  return emit_new(a, g, o, ROLE_PREDICT, "predict");
+  Emit *e = emit_new(a, g, o, ROLE_PREDICT, "predict");
+  if (o->level >= FUSE_TILES && !o->frozen) {
+    pass_fold(e->g, &e->fold);
+  }
+  return e;
 }
 
 Emit *emitter_part(Arena *a, Graph *g, const EmitOptions *o, const char *prefix, int own_params)

@@ -309,9 +309,19 @@ static void line(Text *t, const char *name, long value)
   }
 }
 
-static void model_struct(Text *t, const Graph *evaluated, Str model, bool splits, bool frozen)
+static void fold(Text *t, const EmitOptions *o)
+{
+  Fold f = t->g->fits.n > 0 ? emitter_predict(t->arena, t->g, o)->fold : (Fold){0};
+  if (f.sum) {
+    buf_format(&t->out, "  .fold = &(const rank_fold){%d, %d},\n", f.fit, f.param);
+  }
+}
+
+static void model_struct(
+  Text *t, const Graph *evaluated, Str model, bool splits, const EmitOptions *o)
 {
   const Graph *g = t->g;
+  const bool frozen = o->frozen != NULL;
   const Train *r = &g->train;
   const Optimizer *p = &r->optimizer;
   Buf *b = &t->out;
@@ -357,6 +367,7 @@ static void model_struct(Text *t, const Graph *evaluated, Str model, bool splits
     buf_format(b, "};\n");
     return;
   }
+  fold(t, o);
   buf_format(b,
     "  .prepare = %.*s_prepare,\n#ifndef RANK_LIBRARY\n  .evaluate = %.*s_evaluate_batch,\n",
     STR_ARG(model), STR_ARG(model));
@@ -388,6 +399,6 @@ Str emit_descriptor(Arena *a, const Graph *g, const EmitOptions *o, const Reques
   if (split) {
     buf_str(&t.out, emit_split(a, g, o, split));
   }
-  model_struct(&t, evaluated, model, split != NULL, o->frozen != NULL);
+  model_struct(&t, evaluated, model, split != NULL, o);
   return buf_take(&t.out);
 }

@@ -94,8 +94,10 @@ static void reduce_scalar(Emit *e, const Stmt *s, Env *env, const Split *p)
                               : S("sum");
   bool trivial = slot && p->ngone == 0;
   if (!trivial) {
-    put_line(
-      e, "rank_real %.*s = %s;", STR_ARG(acc), n->op == OP_MAX ? "-(rank_real)INFINITY" : "0");
+    const char *first = n->op == OP_MAX    ? "-(rank_real)INFINITY"
+                        : n == e->fold.sum ? "step->folded ? step->folded[s0 + s] : 0"
+                                           : "0";
+    put_line(e, "rank_real %.*s = %s;", STR_ARG(acc), first);
   }
   for (int i = 0; i < p->ngone; i++) {
     if (i == p->ngone - 1) {

@@ -94,6 +94,11 @@ static void step_struct(Emit *e)
   put_open(e, "struct %.*s_step {", STR_ARG(e->prefix));
   put_line(e, "long n; /* samples */");
   put_line(e, "int slots, threads;");
+  if (e->fold.sum) {
+    put_line(e,
+      "const rank_real *folded; /* sums over the lists of %.*s, which are empty; or NULL */",
+      STR_ARG(g->fits.data[e->fold.fit].name));
+  }
   for (int i = 0; i < g->axes.n; i++) {
     if (is_list_axis(g, i)) {
       put_line(e, "const int32_t *%.*s_off; /* where each sample's list starts */",

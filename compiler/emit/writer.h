@@ -43,6 +43,7 @@ typedef struct Emit {
   int ntaken, taken_room;               /* a power of two, at least twice ntaken */
   VEC(RowPointer) pointers;
   int line;          /* of the model, last quoted in a comment */
+  Fold fold;         /* of a graph that predicts */
   bool sweep;        /* inside a loop over blocks of columns */
   Str function;      /* being printed, without its prefix, and the group in it: for guards */
   int group, guards; /* how many guards there are */

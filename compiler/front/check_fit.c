@@ -422,6 +422,7 @@ void check_fitted(Checker *c, const Stmt *s)
   Fitted f = {.name = s->name, .of = -1, .at = c->g->inputs.n, .label = -1, .loc = s->name_loc};
   f.results = ARENA_ARRAY(c->a, int, 2);
   f.explains = op && op->sums;
+  f.folds = op && op->axis;
   int errors = c->d->errors;
   if (op && check_arguments(c, s->expr, op, &f) && check_settings(c, s->expr, op, &f) &&
       check_file(c, s->expr, op, &f) && check_weighted(c, s->expr, op, &f)) {

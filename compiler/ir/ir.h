@@ -112,6 +112,7 @@ typedef struct Fitted {
   Str name, op;
   int of;        /* the fit whose state it applies to other inputs, or -1: it learns its own */
   bool explains; /* its scores are sums over what they are made by */
+  bool folds;    /* result 0: ids, along an axis of their own; 1: a sum over them */
   int at;        /* how many inputs were declared before it */
   int nsources, *sources; /* inputs; -1: one that may be left out was */
   int label;              /* input that it learns from besides, or -1 */

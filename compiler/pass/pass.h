@@ -41,6 +41,14 @@ typedef enum PruneFor {
 } PruneFor;
 Graph *pass_prune(Arena *a, const Graph *g, PruneFor what);
 
+/* In a graph that predicts: the sum of a table's numbers over the ids of a fit, when that is all there is of
+ * the fit. false: there is none. */
+typedef struct Fold {
+  const Node *sum;
+  int fit, param;
+} Fold;
+bool pass_fold(const Graph *g, Fold *out);
+
 /* Parameters that will not change any more. */
 typedef struct Constants {
   const double *const

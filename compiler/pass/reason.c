@@ -359,6 +359,13 @@ static void log_rewrites(Arena *a, const RuleLog *log, int room, Lines *out)
   }
 }
 
+Str fold_text(Arena *a, const Graph *g, const Fold *f)
+{
+  Str fit = g->fits.data[f->fit].name, table = g->params.data[f->param].name;
+  return str_format(a, "libraries: %.*s has %.*s in its leaves and sums it; no ids, no lookups",
+    STR_ARG(fit), STR_ARG(table));
+}
+
 void plan_log(Arena *a, const Plan *p, bool f64, int room, Lines *out)
 {
   Str head = p->tiles ? str_format(a, "%d phase%s; tiles of %d samples, %.0f bytes of slab each",

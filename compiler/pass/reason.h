@@ -5,6 +5,7 @@
  * and for the comment at the head of generated C. */
 
 #include "count.h"
+#include "pass.h"
 
 typedef VEC(Str) Lines;
 
@@ -20,6 +21,8 @@ Str reason_text(Arena *a, const Plan *p, const Stmt *s);
 /* Bytes of a tile's slab, and of what is kept for one sample of the batch. */
 double slab_bytes(const Plan *p, bool f64);
 double batch_bytes(const Plan *p, bool f64);
+/* What a fit sums by itself: "trees sums leaf_w over its ids by itself in libraries, ..." */
+Str fold_text(Arena *a, const Graph *g, const Fold *f);
 /* All of that, in lines of at most `room` bytes. */
 void plan_log(Arena *a, const Plan *p, bool f64, int room, Lines *out);
 

@@ -45,7 +45,7 @@ static rank_batch of_inputs(const afm_inputs *inputs, arrays *a)
 {
   *a = (arrays){{0}, {0}};
   a->input[0] = inputs->field;
-  return (rank_batch){inputs->n, a->input, a->offset};
+  return (rank_batch){inputs->n, a->input, a->offset, NULL};
 }
 
 const char *afm_status(int status)

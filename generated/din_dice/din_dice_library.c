@@ -51,7 +51,7 @@ static rank_batch of_inputs(const din_dice_inputs *inputs, arrays *a)
   a->input[0] = inputs->item;
   a->input[1] = inputs->hist;
   a->offset[0] = inputs->L_offsets;
-  return (rank_batch){inputs->n, a->input, a->offset};
+  return (rank_batch){inputs->n, a->input, a->offset, NULL};
 }
 
 const char *din_dice_status(int status)

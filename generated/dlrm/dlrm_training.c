@@ -36,7 +36,7 @@ static rank_batch of_inputs(const dlrm_inputs *inputs, arrays *a)
   *a = (arrays){{0}, {0}};
   a->input[0] = inputs->field;
   a->input[1] = inputs->dense;
-  return (rank_batch){inputs->n, a->input, a->offset};
+  return (rank_batch){inputs->n, a->input, a->offset, NULL};
 }
 
 static rank_batch of_batch(const dlrm_batch *batch, arrays *a)

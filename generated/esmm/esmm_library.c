@@ -49,7 +49,7 @@ static rank_batch of_inputs(const esmm_inputs *inputs, arrays *a)
   *a = (arrays){{0}, {0}};
   a->input[0] = inputs->cat;
   a->input[1] = inputs->dense;
-  return (rank_batch){inputs->n, a->input, a->offset};
+  return (rank_batch){inputs->n, a->input, a->offset, NULL};
 }
 
 const char *esmm_status(int status)

@@ -23,10 +23,8 @@ typedef struct gbdt_lr_inputs {
 
 /* Where to write each row's outputs; NULL: not wanted. */
 typedef struct gbdt_lr_outputs {
-  /* [n] */
+  /* without trees.score, a library has leaf_w in the leaves: [n] */
   float *p;
-  /* [n] */
-  float *tree_score;
 } gbdt_lr_outputs;
 
 /* What functions return. */
@@ -44,7 +42,7 @@ const char *gbdt_lr_status(int status);
 
 /* Changes with the model's inputs, outputs and parameters: when the header's is not the
  * library's, they do not belong together. */
-#define GBDT_LR_VERSION UINT64_C(0x62f67d470cfbac63)
+#define GBDT_LR_VERSION UINT64_C(0xe17f2628b49c0621)
 uint64_t gbdt_lr_version(void);
 
 /* Changes with how functions are called and structs are laid out, in all models alike. */

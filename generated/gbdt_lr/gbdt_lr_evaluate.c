@@ -8,7 +8,6 @@
  *   loss_sum (sum), with + - softplus *; kept: summed (samples meet)
  *   metric_2_0 (output)
  *   y (output)
- *   trees.score (output)
  *   p (output), with + */
 
 #include "gbdt_lr_parts.h"
@@ -78,20 +77,15 @@ static void evaluate_tile_0(
     }
     loss_sum[0] += y[s] * rank_softplus(-(b_0[0] + logit_sum + logit_sum_1)) +
                    (1.0f - y[s]) * rank_softplus(b_0[0] + logit_sum + logit_sum_1);
-    /* gbdt_lr.rank:23  metric auc(p, y), logloss(p, y), auc(sigmoid(trees.score), y), logloss(sigmoid(trees.score), y) */
-    if (step->out[3]) {
-      rank_real *to = step->out[3] + s0 + s;
+    /* gbdt_lr.rank:22  metric auc(p, y), logloss(p, y), auc(sigmoid(trees.score), y), logloss(sigmoid(trees.score), y) */
+    if (step->out[2]) {
+      rank_real *to = step->out[2] + s0 + s;
       to[0] = rank_sigmoid(trees_score[s]);
     }
     /* gbdt_lr.rank:8  label y : f32 */
-    if (step->out[2]) {
-      rank_real *to = step->out[2] + s0 + s;
-      to[0] = y[s];
-    }
-    /* gbdt_lr.rank:10  fit trees = gbdt(x, y; rounds = 200, leaves = 31, learning_rate = 0.05, min_data_in_leaf = 20, */
     if (step->out[1]) {
       rank_real *to = step->out[1] + s0 + s;
-      to[0] = trees_score[s];
+      to[0] = y[s];
     }
     /* gbdt_lr.rank:21  output p = sigmoid(logit) */
     if (step->out[0]) {

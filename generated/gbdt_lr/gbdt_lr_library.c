@@ -46,7 +46,7 @@ static rank_batch of_inputs(const gbdt_lr_inputs *inputs, arrays *a)
 {
   *a = (arrays){{0}, {0}};
   a->input[0] = inputs->x;
-  return (rank_batch){inputs->n, a->input, a->offset};
+  return (rank_batch){inputs->n, a->input, a->offset, NULL};
 }
 
 const char *gbdt_lr_status(int status)
@@ -97,7 +97,6 @@ int gbdt_lr_predict(
   rank_batch b = of_inputs(inputs, &a);
   rank_real *const out[] = {
     outputs->p,
-    outputs->tree_score,
   };
   return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
 }

@@ -150,30 +150,28 @@ static const rank_param params[] = {
 };
 
 static const int needs_0[] = {2, 4};
-static const int needs_1[] = {3};
-static const int needs_2[] = {1};
-static const int needs_3[] = {3};
+static const int needs_1[] = {1};
+static const int needs_2[] = {3};
 static const rank_output outputs[] = {
   {.name = "p", .width = 1, .nshape = 0, .shape = {0}, .nneeds = 2, .needs = needs_0},
-  {.name = "tree_score", .width = 1, .nshape = 0, .shape = {0}, .nneeds = 1, .needs = needs_1},
-  {.name = "y", .hidden = 1, .width = 1, .nshape = 0, .shape = {0}, .nneeds = 1, .needs = needs_2},
+  {.name = "y", .hidden = 1, .width = 1, .nshape = 0, .shape = {0}, .nneeds = 1, .needs = needs_1},
   {.name = "metric.2.0",
     .hidden = 1,
     .width = 1,
     .nshape = 0,
     .shape = {0},
     .nneeds = 1,
-    .needs = needs_3},
+    .needs = needs_2},
 };
 
 static const rank_metric metrics[] = {
-  {.name = "auc", .text = "auc(p, y)", .nargs = 2, .args = {0, 2}, .by = -1},
-  {.name = "logloss", .text = "logloss(p, y)", .nargs = 2, .args = {0, 2}, .by = -1},
-  {.name = "auc", .text = "auc(sigmoid(trees.score), y)", .nargs = 2, .args = {3, 2}, .by = -1},
+  {.name = "auc", .text = "auc(p, y)", .nargs = 2, .args = {0, 1}, .by = -1},
+  {.name = "logloss", .text = "logloss(p, y)", .nargs = 2, .args = {0, 1}, .by = -1},
+  {.name = "auc", .text = "auc(sigmoid(trees.score), y)", .nargs = 2, .args = {2, 1}, .by = -1},
   {.name = "logloss",
     .text = "logloss(sigmoid(trees.score), y)",
     .nargs = 2,
-    .args = {3, 2},
+    .args = {2, 1},
     .by = -1},
 };
 
@@ -205,7 +203,7 @@ const rank_model gbdt_lr_model = {
   .ninputs = 5,
   .nfits = 2,
   .nparams = 3,
-  .noutputs = 4,
+  .noutputs = 3,
   .nmetrics = 4,
   .nstates = 2,
   .dims = dims,
@@ -229,6 +227,7 @@ const rank_model gbdt_lr_model = {
   .seed = 1,
   .workspace = workspace,
   .predict = gbdt_lr_predict_batch,
+  .fold = &(const rank_fold){0, 0},
   .prepare = gbdt_lr_prepare,
 #ifndef RANK_LIBRARY
   .evaluate = gbdt_lr_evaluate_batch,

@@ -5,8 +5,8 @@
  * group 1, phase 1, sample by sample:
  *   logit_sum (sum), with gather; kept: local (used up in the same turn)
  *   logit_sum_1 (sum), with *; kept: local (used up in the same turn)
- *   trees.score (output)
- *   p (output), with + */
+ *   p (output), with +
+ * libraries: trees has leaf_w in its leaves and sums it; no ids, no lookups */
 
 #include "gbdt_lr_parts.h"
 
@@ -22,10 +22,10 @@ enum { TILE = 64, SLOTS = 16 };
 struct predict_step {
   long n; /* samples */
   int slots, threads;
-  const int32_t *T_off; /* where each sample's list starts */
+  const rank_real *folded; /* sums over the lists of trees, which are empty; or NULL */
+  const int32_t *T_off;    /* where each sample's list starts */
   const int32_t *trees_leaf;
   const rank_real *z;
-  const rank_real *trees_score;
   rank_real *leaf_w;
   rank_real *k_0;
   rank_real *b_0;
@@ -44,14 +44,13 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
   const rank_real *restrict b_0 = step->b_0;
   const rank_real *restrict k_0 = step->k_0;
   const rank_real *restrict z = step->z + s0 * 30;
-  const rank_real *restrict trees_score = step->trees_score + s0;
 
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
     const long T_row = T_off[s] - T_off[0];
     const int T_len = T_off[s + 1] - T_off[s];
     /* gbdt_lr.rank:18  logit = b + sum[T](leaf_w[trees.leaf]) + sum[X](k * z) */
-    rank_real logit_sum = 0;
+    rank_real logit_sum = step->folded ? step->folded[s0 + s] : 0;
 #pragma omp simd reduction(+ : logit_sum)
     for (int t = 0; t < T_len; t++) {
       logit_sum += step->leaf_w[trees_leaf[T_row + t]];
@@ -60,11 +59,6 @@ static void predict_tile_0(const struct predict_step *step, long s0, int n)
 #pragma omp simd reduction(+ : logit_sum_1)
     for (int x = 0; x < 30; x++) {
       logit_sum_1 += k_0[x] * z[s * 30 + x];
-    }
-    /* gbdt_lr.rank:10  fit trees = gbdt(x, y; rounds = 200, leaves = 31, learning_rate = 0.05, min_data_in_leaf = 20, */
-    if (step->out[1]) {
-      rank_real *to = step->out[1] + s0 + s;
-      to[0] = trees_score[s];
     }
     /* gbdt_lr.rank:21  output p = sigmoid(logit) */
     if (step->out[0]) {
@@ -104,13 +98,13 @@ static size_t predict_bind(
   memset(step, 0, sizeof *step);
   step->n = b->n;
   step->threads = threads;
+  step->folded = b->folded;
   const long size = TILE;
   const long tiles = (b->n + size - 1) / size;
   step->slots = tiles < 1 ? 1 : tiles < SLOTS ? (int)tiles : SLOTS;
   step->T_off = b->offset ? b->offset[0] : NULL;
   step->trees_leaf = b->input ? b->input[2] : NULL;
   step->z = b->input ? b->input[4] : NULL;
-  step->trees_score = b->input ? b->input[3] : NULL;
   step->leaf_w = s->param[0];
   step->k_0 = s->param[1];
   step->b_0 = s->param[2];

@@ -37,7 +37,7 @@ static rank_batch of_inputs(const gbdt_lr_inputs *inputs, arrays *a)
 {
   *a = (arrays){{0}, {0}};
   a->input[0] = inputs->x;
-  return (rank_batch){inputs->n, a->input, a->offset};
+  return (rank_batch){inputs->n, a->input, a->offset, NULL};
 }
 
 static rank_batch of_batch(const gbdt_lr_batch *batch, arrays *a)

@@ -53,7 +53,7 @@ static rank_batch of_inputs(const item_cf_inputs *inputs, arrays *a)
   *a = (arrays){{0}, {0}};
   a->input[0] = inputs->seen;
   a->offset[0] = inputs->L_offsets;
-  return (rank_batch){inputs->n, a->input, a->offset};
+  return (rank_batch){inputs->n, a->input, a->offset, NULL};
 }
 
 const char *item_cf_status(int status)

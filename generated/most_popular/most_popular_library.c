@@ -51,7 +51,7 @@ static rank_batch of_inputs(const most_popular_inputs *inputs, arrays *a)
   *a = (arrays){{0}, {0}};
   a->input[0] = inputs->seen;
   a->offset[0] = inputs->L_offsets;
-  return (rank_batch){inputs->n, a->input, a->offset};
+  return (rank_batch){inputs->n, a->input, a->offset, NULL};
 }
 
 const char *most_popular_status(int status)

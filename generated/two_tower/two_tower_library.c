@@ -45,7 +45,7 @@ static rank_batch of_inputs(const two_tower_inputs *inputs, arrays *a)
   *a = (arrays){{0}, {0}};
   a->input[0] = inputs->user;
   a->input[1] = inputs->ad;
-  return (rank_batch){inputs->n, a->input, a->offset};
+  return (rank_batch){inputs->n, a->input, a->offset, NULL};
 }
 
 const char *two_tower_status(int status)

@@ -38,7 +38,7 @@ static rank_batch of_inputs(const wide_deep_inputs *inputs, arrays *a)
   a->input[0] = inputs->field;
   a->input[1] = inputs->cross;
   a->input[2] = inputs->dense;
-  return (rank_batch){inputs->n, a->input, a->offset};
+  return (rank_batch){inputs->n, a->input, a->offset, NULL};
 }
 
 static rank_batch of_batch(const wide_deep_batch *batch, arrays *a)

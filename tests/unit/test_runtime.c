@@ -20,7 +20,8 @@ static rank_status check_small(const small_batch *s, int labels, int *what, long
 {
   const void *input[] = {s->item, s->hist, s->x, labels ? s->click : NULL};
   const int32_t *offset[] = {s->offset};
-  return rank_check_batch(&tiny_model, NULL, &(rank_batch){3, input, offset}, labels, what, at);
+  return rank_check_batch(
+    &tiny_model, NULL, &(rank_batch){3, input, offset, NULL}, labels, what, at);
 }
 
 static void test_check_batch(void **state)
