@@ -186,7 +186,7 @@ says 1 'no tensor l.length (nor L.length) [2]' $m step --load w.st --batch nolen
 says 1 'differs from other lengths of axis L' $m step --load w.st --batch two.b --out s.st
 says 1 'its tensors overlap or leave gaps' $m eval --data d.csv --load gone.st
 says 1 'shape.st: ' $m eval --data d.csv --load shape.st
-says 1 'tensor w is I32, wanted F32, F64, F16 or BF16' $m eval --data d.csv --load dtype.st
+says 1 'dtype.st: tensor w is I32, wanted F32, F64, F16 or BF16' $m eval --data d.csv --load dtype.st
 says 1 'these are weights of model' $m eval --data d.csv --load name.st
 for f in twice end negative huge; do says 1 "$f.st" $m eval --data d.csv --load $f.st; done
 for f in hostile*.st; do
@@ -256,7 +256,8 @@ says 1 'rows 0 and 5 (the first is 0) have the same id "0"' \
   $m index --no-cache --data d.csv --load w.st --out none.x --output e2 --id k
 says 1 'the model has no metric recall, ndcg or mrr to rank a catalogue by' \
   $m eval --no-cache --data d.csv --catalogue d.csv --load w.st
-says 1 'the log could not be written: ' $m train --quiet --no-cache --data d.csv --log /dev/full --save full.st
+says 1 'the log could not be written: lines are missing, the disk may be full' \
+  $m train --quiet --no-cache --data d.csv --log /dev/full --save full.st
 
 # The reference on the same files.
 says 0 '' "$rankc" interpret m.rank --load w.st --batch good.b --out r.st
