@@ -27,10 +27,11 @@ static const char *const reserved[] = {"auto", "break", "case", "char", "const",
   NULL};
 
 /* How macros of the headers begin that generated C includes, and names that C keeps for itself. */
-static const char *const reserved_starts[] = {"rank_", "RANK_", "__", "M_", "FP_", "FD_", "MB_",
-  "INT", "UINT", "SIZE_MAX", "PTRDIFF_", "SIG_", "WCHAR_", "HUGE_VAL", "RAND_", "EXIT_", "MATH_",
-  "KMP_", "BIG_END", "LITTLE_END", "PDP_END", "BYTE_ORDER", "WNO", "WCONT", "WEX", "WIF", "WSTOP",
-  "WTERM", "WUNTR", "NFDBITS", "PRI", "SCN", "EOF", "BUFSIZ", "SEEK_", "E2BIG", "CLOCK_", NULL};
+static const char *const reserved_starts[] = {"rank_", "RANK_", "__", "M_E", "M_L", "M_P", "M_1",
+  "M_2", "M_S", "FP_", "FD_", "MB_", "INT", "UINT", "SIZE_MAX", "PTRDIFF_", "SIG_", "WCHAR_",
+  "HUGE_VAL", "RAND_", "EXIT_", "MATH_", "KMP_", "BIG_END", "LITTLE_END", "PDP_END", "BYTE_ORDER",
+  "WNO", "WCONT", "WEX", "WIF", "WSTOP", "WTERM", "WUNTR", "NFDBITS", "PRI", "SCN", "EOF", "BUFSIZ",
+  "SEEK_", "E2BIG", "CLOCK_", NULL};
 
 static bool has_reserved_start(Str s)
 {

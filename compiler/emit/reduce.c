@@ -1,10 +1,10 @@
 /* reduce.c: sums and maxima.
  *
  * Sums run over the reduced axes in order. When the innermost axis stays, partial sums stand in an
- * array, so that the loop over it vectorises; otherwise each result has an accumulator. It has one too when
- * nothing that is read has the axis that stays innermost in memory, as the weights of a layer. The array
- * is one of the sample's turn where it can be, which the compiler keeps in registers: sums in memory would
- * wait for each other's stores. */
+ * array, so that the loop over it vectorises; otherwise each result has an accumulator. It has one
+ * too when nothing that is read has the axis that stays innermost in memory, as the weights of a
+ * layer. The array is one of the sample's turn where it can be, which the compiler keeps in
+ * registers: sums in memory would wait for each other's stores. */
 
 #include "writer.h"
 
