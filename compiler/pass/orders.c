@@ -76,6 +76,7 @@ typedef struct Copies {
   VEC(Copy) list;
 } Copies;
 
+/* Each sample's copy: what others see of an input is theirs to copy, for every tile. */
 static Node *copy_of(Graph *g, Copies *copies, Node *x, Loc loc)
 {
   for (int i = 0; i < copies->list.n; i++) {
@@ -83,7 +84,9 @@ static Node *copy_of(Graph *g, Copies *copies, Node *x, Loc loc)
       return copies->list.data[i].copy;
     }
   }
-  Node *copy = build_order(g, x, x->type.axis[x->type.n - 1]);
+  bool theirs = x->op != OP_INPUT && !type_has(x->type, AXIS_B);
+  Node *inner = theirs ? copy_of(g, copies, x->in[0], loc) : NULL;
+  Node *copy = inner ? build_like(g, x, &inner) : build_order(g, x, x->type.axis[x->type.n - 1]);
   copy->loc = loc;
   *VEC_PUSH(g->arena, &copies->list) = (Copy){x, copy};
   return copy;
