@@ -18,16 +18,19 @@ static void bind_var(Checker *c, Scope *scope, const char *name, int var)
 /* The option's number: the call's, or the default's. */
 static bool option_number(Checker *c, const Stmt *s, const Expr *call, int at, double *out)
 {
-  const Option *o = &s->options.data[at];
+  const Option *o = &s->options.data[at], *found = NULL;
   int next = 0;
   for (int i = 0; i < call->options.n; i++) {
     const Option *given = &call->options.data[i];
     bool mine = given->name.n > 0 ? str_eq(given->name, o->name) : next++ == at;
-    if (mine) {
-      return check_number(c, given->value, "an option", out);
+    if (mine && found) {
+      fail(c, given->loc, "option '%.*s' is given twice", STR_ARG(o->name));
+      return false;
     }
+    found = mine ? given : found;
   }
-  return check_number(c, o->value, "an option's default", out);
+  return found ? check_number(c, found->value, "an option", out)
+               : check_number(c, o->value, "an option's default", out);
 }
 
 static bool has_option(const Stmt *s, Str name)
