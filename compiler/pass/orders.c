@@ -19,11 +19,25 @@ static bool innermost(const Node *x, int axis)
   return x->type.n > 0 && x->type.axis[x->type.n - 1] == axis;
 }
 
-/* x with axis n last in memory; NULL: not worth it. */
+/* Of samples, though not of B's: what a sample sees of the others is theirs, a view of it and nothing that
+ * could be computed for this one. */
+static bool of_others(const Graph *g, const Node *x)
+{
+  bool samples = false;
+  for (int i = 0; i < x->type.n; i++) {
+    samples |= g->axes.data[x->type.axis[i]].kind == AXIS_BATCH;
+  }
+  return samples && !type_has(x->type, AXIS_B);
+}
+
+/* x with axis n last in memory; NULL: not worth it, or not possible. */
 static Node *reorder(const Orders *o, Node *x)
 {
   if (!type_has(x->type, o->n) || !type_has(x->type, o->k)) {
     return x;
+  }
+  if (of_others(o->g, x)) {
+    return NULL;
   }
   if (!type_has(x->type, AXIS_B)) {
     return innermost(x, o->n) && x->op == OP_ORDER ? x : build_order(o->g, x, o->n);
