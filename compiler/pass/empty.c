@@ -3,6 +3,8 @@
 
 #include "empty.h"
 
+#include <math.h>
+
 typedef struct Cone {
   const Graph *g;
   int root;                      /* of the axis that may have no position */
@@ -79,11 +81,19 @@ static bool positive(const Node *n)
   }
 }
 
+static bool is_infinite(const Node *n)
+{
+  return n->op == OP_CONST && !isfinite(n->value);
+}
+
+/* The maximum of what lacks the axis has become where(0 < size, x, -1 / 0) (broad.c). */
 static bool may_blow_up(const Cone *c, const Node *n)
 {
   switch ((int)n->op) {
   case OP_MAX:
     return counts(c, n);
+  case OP_WHERE:
+    return depends(c, n->in[0]) && (is_infinite(n->in[1]) || is_infinite(n->in[2]));
   case OP_DIV:
     return depends(c, n->in[1]) && !positive(n->in[1]);
   case OP_LOG:
