@@ -163,7 +163,10 @@ static const struct argp_option rewrite_options[] = {
   {"no-rewrite", KEY_NO_REWRITE, NULL, 0,
     "Leave out the rewrites that save arithmetic (contractions distributed over concat, ...)", 0},
   {"max-rewrites", KEY_MAX_REWRITES, "N", 0,
-    "Apply the first N rewrites and simplifications only: to find the one that goes wrong", 0},
+    "Apply the first N rewrites and simplifications only, and those that C cannot be made without: "
+    "to "
+    "find the one that goes wrong",
+    0},
   {0},
 };
 

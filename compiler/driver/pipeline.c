@@ -2,6 +2,7 @@
 
 #include "pipeline.h"
 
+#include "command.h"
 #include "files.h"
 #include "process.h"
 
@@ -97,6 +98,7 @@ int session_start(Session *s, Options *o)
   if (s->graph) {
     s->graph->log = ARENA_NEW(o->arena, RuleLog);
     s->graph->log->most = o->max_rewrites;
+    s->graph->log->planned = o->command->run != command_interpret;
   }
   session_time(s, "check", start);
   int code = report(s);

@@ -228,7 +228,8 @@ typedef struct Fired {
 
 typedef struct RuleLog {
   VEC(Fired) fired;
-  long most; /* no rule fires any more when so many have; to find the one that goes wrong */
+  long most;    /* no rule fires any more when so many have; to find the one that goes wrong */
+  bool planned; /* but for those that planning needs: C is made of it, it is not only interpreted */
 } RuleLog;
 
 typedef struct Graph {

@@ -30,6 +30,7 @@ typedef struct Rule {
   RuleFunction *function;       /* NULL: a text rule */
   int op;                       /* functions: of which op; OP_COUNT: of any */
   const char *why;
+  bool needed; /* planning wants what it makes: it fires however many have */
 } Rule;
 
 /* Until nothing changes, or the graph's log says that it is enough. `saves`: for the log, whether

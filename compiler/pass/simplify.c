@@ -14,19 +14,22 @@
 enum { MOST_ROUNDS = 10, MOST_DEPTH = 10000 };
 
 static const Rule simplify_rules[] = {
-#define TEXT(from, to) {from, to, false, NULL, OP_COUNT, from " is " to},
-#define ONCE(from, to) {from, to, true, NULL, OP_COUNT, from " is " to},
-#define CODE(op, function, why) {NULL, NULL, false, function, op, why},
+#define TEXT(from, to) {from, to, false, NULL, OP_COUNT, from " is " to, false},
+#define ONCE(from, to) {from, to, true, NULL, OP_COUNT, from " is " to, false},
+#define CODE(op, function, why) {NULL, NULL, false, function, op, why, false},
+#define NEED(op, function, why) {NULL, NULL, false, function, op, why, true},
 #include "rules.def"
 #undef TEXT
 #undef ONCE
 #undef CODE
+#undef NEED
 };
 
 typedef struct Applied { /* a rule ready for use */
   RuleFunction *function;
   const Pattern *pattern;
   const char *why;
+  bool needed;
 } Applied;
 
 struct Engine {
@@ -202,10 +205,10 @@ static Node *settle_operands(Engine *e, Node *n)
   return m;
 }
 
-static bool is_enough(const Engine *e)
+static bool is_enough(const Engine *e, const Applied *rule)
 {
   const RuleLog *log = e->g->log;
-  return log && log->fired.n >= log->most;
+  return log && log->fired.n >= log->most && !(rule->needed && log->planned);
 }
 
 static void note(Engine *e, const char *why, const Node *n)
@@ -218,8 +221,11 @@ static void note(Engine *e, const char *why, const Node *n)
 /* What the first rule that fires makes of n; NULL: none does. */
 static Node *apply(Engine *e, Node *n)
 {
-  for (int i = 0; i < e->rules[n->op].n && !is_enough(e); i++) {
+  for (int i = 0; i < e->rules[n->op].n; i++) {
     const Applied *rule = &e->rules[n->op].data[i];
+    if (is_enough(e, rule)) {
+      continue;
+    }
     int from = e->g->nodes.n;
     Node *m = rule->function ? rule->function(&e->w, n) : pattern_apply(&e->w, rule->pattern, n);
     cover(e);
@@ -316,7 +322,7 @@ static Graph *rewrite(Engine *e, const Graph *old)
 
 static void add_rule(Engine *e, const Rule *rule)
 {
-  Applied ready = {.function = rule->function, .why = rule->why};
+  Applied ready = {.function = rule->function, .why = rule->why, .needed = rule->needed};
   if (!rule->function) {
     Pattern *p = pattern_new(e->a, rule);
     ready.pattern = p;
