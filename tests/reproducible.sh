@@ -32,9 +32,9 @@ cmake -S "$sources" -B "$second" -G "$generator" "${options[@]}" >"$work/said" 2
   tail -n 20 "$work/said"
   exit 1
 }
-threads=(lib/lib{rank,rank64,rank_index}.a)
+threads=(bin/rankc lib/lib{rank,rank64,rank_index}.a)
 ! grep -q '^CMAKE_BUILD_TYPE:[A-Z]*=Debug' "$first/CMakeCache.txt" || threads=()
-for file in bin/rankc lib/lib{compiler,rank_serving,rank64_serving}.a "${threads[@]}"; do
+for file in lib/lib{compiler,rank_serving,rank64_serving}.a "${threads[@]}"; do
   n=$((n + 1))
   cmp "$first/$file" "$second/$file" || wrong "$file differs"
 done

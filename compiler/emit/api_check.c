@@ -58,7 +58,7 @@ static void odd_input(Api *a, int i)
   Str rows = l.ragged < 0 ? S("b->n")
                           : str_format(a->arena, "b->offset[%d][b->n]", dim_index(a->g, l.ragged));
   Str values = l.width == 1 ? rows : str_format(a->arena, "%.*s * %ld", STR_ARG(rows), l.width);
-  buf_format(&a->out, "  odd |= ");
+  buf_format(&a->out, "  rank_odd |= ");
   if (has_fields(in)) {
     buf_format(&a->out, "rank_odd_fields(b->input[%d], %.*s, %ld, low_%d, size_%d);\n", i,
       STR_ARG(rows), l.width, i, i);
@@ -80,25 +80,26 @@ void api_check(Api *a)
       fields_arrays(a, i);
     }
   }
-  buf_format(&a->out,
-    "/* The usual batch, in one pass; the runtime looks again at one that is not. */\n"
-    "static int is_usual(const rank_state *s, const rank_batch *b)\n{\n"
-    "  (void)s;\n  uint32_t odd = (uint32_t)(b->n <= 0);\n");
+  buf_format(&a->out, "/* The usual batch, in one pass; the runtime looks again at one that is "
+                      "not. (No model is called\n"
+                      " * rank_odd.) */\n"
+                      "static int is_usual(const rank_state *s, const rank_batch *b)\n{\n"
+                      "  (void)s;\n  uint32_t rank_odd = (uint32_t)(b->n <= 0);\n");
   bool lists = false;
   for (int i = 0; i < g->axes.n; i++) {
     if (a->axis_name[i].n > 0 && (a->axes[i] & TO_PREDICT) != 0) {
       lists = true;
-      buf_format(&a->out, "  odd |= rank_odd_lists(b->offset[%d], b->n, %ld);\n", dim_index(g, i),
-        g->axes.data[i].extent);
+      buf_format(&a->out, "  rank_odd |= rank_odd_lists(b->offset[%d], b->n, %ld);\n",
+        dim_index(g, i), g->axes.data[i].extent);
     }
   }
   buf_format(&a->out,
-    lists ? "  if (odd != 0) { /* and so where lists end is not known */\n    return 0;\n  }\n"
+    lists ? "  if (rank_odd != 0) { /* and so where lists end is not known */\n    return 0;\n  }\n"
           : "");
   for (int i = 0; i < g->inputs.n; i++) {
     if ((a->inputs[i] & TO_PREDICT) != 0) {
       odd_input(a, i);
     }
   }
-  buf_format(&a->out, "  return odd == 0;\n}\n\n");
+  buf_format(&a->out, "  return rank_odd == 0;\n}\n\n");
 }

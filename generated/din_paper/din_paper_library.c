@@ -18,18 +18,19 @@ static const unsigned char dims_used[] = {
   RANK_TO_PREDICT | RANK_TO_TRAIN,
 };
 
-/* The usual batch, in one pass; the runtime looks again at one that is not. */
+/* The usual batch, in one pass; the runtime looks again at one that is not. (No model is called
+ * rank_odd.) */
 static int is_usual(const rank_state *s, const rank_batch *b)
 {
   (void)s;
-  uint32_t odd = (uint32_t)(b->n <= 0);
-  odd |= rank_odd_lists(b->offset[0], b->n, 50);
-  if (odd != 0) { /* and so where lists end is not known */
+  uint32_t rank_odd = (uint32_t)(b->n <= 0);
+  rank_odd |= rank_odd_lists(b->offset[0], b->n, 50);
+  if (rank_odd != 0) { /* and so where lists end is not known */
     return 0;
   }
-  odd |= rank_odd_ids(b->input[0], b->n, 2000);
-  odd |= rank_odd_ids(b->input[1], b->offset[0][b->n], 2000);
-  return odd == 0;
+  rank_odd |= rank_odd_ids(b->input[0], b->n, 2000);
+  rank_odd |= rank_odd_ids(b->input[1], b->offset[0][b->n], 2000);
+  return rank_odd == 0;
 }
 
 static const rank_library self = {

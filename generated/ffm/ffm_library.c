@@ -20,14 +20,15 @@ static const unsigned char dims_used[] = {
 
 static const uint32_t low_0[] = {0, 1000, 1500};
 static const uint32_t size_0[] = {1000, 500, 200};
-/* The usual batch, in one pass; the runtime looks again at one that is not. */
+/* The usual batch, in one pass; the runtime looks again at one that is not. (No model is called
+ * rank_odd.) */
 static int is_usual(const rank_state *s, const rank_batch *b)
 {
   (void)s;
-  uint32_t odd = (uint32_t)(b->n <= 0);
-  odd |= rank_odd_fields(b->input[0], b->n, 3, low_0, size_0);
-  odd |= rank_odd_numbers(b->input[1], b->n * 3);
-  return odd == 0;
+  uint32_t rank_odd = (uint32_t)(b->n <= 0);
+  rank_odd |= rank_odd_fields(b->input[0], b->n, 3, low_0, size_0);
+  rank_odd |= rank_odd_numbers(b->input[1], b->n * 3);
+  return rank_odd == 0;
 }
 
 static const rank_library self = {
