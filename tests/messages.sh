@@ -7,24 +7,8 @@ set -uo pipefail
 rankc=$(realpath "$1")
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
-command -v python3 >/dev/null || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-bad=0 n=0
-# says CODE TEXT COMMAND...: the exit code, and a fixed text in what it says
-says() {
-  local code=$1 text=$2 got
-  shift 2
-  n=$((n + 1))
-  timeout 60 "$@" >said 2>&1 </dev/null
-  got=$?
-  if [ $got != "$code" ] || { [ -n "$text" ] && ! grep -qF -e "$text" said; }; then
-    echo "exit code $got, wanted $code and <$text>: $*" | cut -c1-300
-    cut -c1-300 said | tail -n 5
-    bad=$((bad + 1))
-  fi
-}
+. tests/says.sh
+export PYTHONPATH=$top/tests
 
 cat >m.rank <<'E'
 model m
@@ -115,16 +99,7 @@ rm -f line.csv quote.csv list.csv commas.csv pairs.svm number.svm
 # Weights: names and shapes that nobody writes.
 python3 - <<'E'
 import json, struct
-
-def load(path):
-    b = open(path, "rb").read()
-    n = struct.unpack("<Q", b[:8])[0]
-    return json.loads(b[8:8 + n]), b[8 + n:]
-
-def save(path, head, data):
-    text = json.dumps(head).encode()
-    text += b" " * (-len(text) % 8)
-    open(path, "wb").write(struct.pack("<Q", len(text)) + text + data)
+from raw_st import load, save
 
 head, data = load("w.st")
 tensor = head["w"]
@@ -221,17 +196,8 @@ cmp on1.st on3.st || bad=$((bad + 1))
 
 # Weights that do not serve, tables of fewer bits, vectors that are not there, a log on a full disk.
 python3 - <<'E'
-import json, struct, subprocess
-
-def load(path):
-    b = open(path, "rb").read()
-    n = struct.unpack("<Q", b[:8])[0]
-    return json.loads(b[8:8 + n]), b[8 + n:]
-
-def save(path, head, data):
-    text = json.dumps(head).encode()
-    text += b" " * (-len(text) % 8)
-    open(path, "wb").write(struct.pack("<Q", len(text)) + text + data)
+import subprocess
+from raw_st import load, save
 
 head, data = load("w.st")
 del head["__metadata__"]

@@ -6,25 +6,7 @@ set -uo pipefail
 rankc=$(realpath "$1")
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
-command -v python3 >/dev/null || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-bad=0 n=0
-wrong() {
-  echo "$1"
-  [ ! -s said ] || tail -n 3 said | cut -c1-300
-  bad=$((bad + 1))
-}
-# says CODE TEXT COMMAND...
-says() {
-  local code=$1 text=$2 got
-  shift 2
-  n=$((n + 1))
-  timeout 60 "$@" >said 2>&1 </dev/null
-  got=$?
-  [ $got = "$code" ] && { [ -z "$text" ] || grep -qF -e "$text" said; } || wrong "exit code $got, wanted $code and <$text>: $*"
-}
+. tests/says.sh
 
 # Files and folders. What a shell would run, a folder above, spaces, quotes and newlines stay what they are;
 # -x is no option, and @x no file of arguments, of the C compiler.
