@@ -335,18 +335,28 @@ static Pack pack_for(const Plan *p, const Stmt *s)
   return k;
 }
 
+/* b can be read where it lies: vectors side by side, and rows that start where lines of the cache do. Of
+ * other rows nearly every vector is in two lines; a copy takes less than that. */
+static bool lies_well(const Plan *p, const Contract *c)
+{
+  enum { LINE = 16 };
+  long along = 0, down = 0;
+  plan_affine(p, c->b, c->n, &along);
+  if (along != 1 || c->nk != 1 || c->nn != 1) {
+    return false;
+  }
+  plan_affine(p, c->b, c->k[0], &down);
+  return !p->epilogues || down % LINE == 0 || axis_extent(p->g, c->n) <= LINE;
+}
+
 static void find_packs(Planner *pl)
 {
   Plan *p = pl->p;
   for (int i = 0; i < p->stmts.n; i++) {
     Stmt *s = &p->stmts.data[i];
     Contract *c = &s->contract;
-    long stride = 0;
-    if (s->kind != STMT_CONTRACT || p->value[c->b->id].scope != SCOPE_TOTAL || !c->rows_m) {
-      continue;
-    }
-    plan_affine(p, c->b, c->n, &stride);
-    if (stride == 1 && c->nk == 1 && c->nn == 1) {
+    if (s->kind != STMT_CONTRACT || p->value[c->b->id].scope != SCOPE_TOTAL || !c->rows_m ||
+        lies_well(p, c)) {
       continue;
     }
     Pack k = pack_for(p, s);

@@ -152,12 +152,16 @@ struct train_sums {
 
 /* What does not depend on the sample; weights packed for the kernels. */
 struct train_totals {
-  rank_real d_logit_share[16];           /* f32 */
-  rank_real x1_0_weight_packed[3264];    /* x1_0_weight, 64 a row */
-  rank_real x2_0_weight_packed[3264];    /* x2_0_weight, 64 a row */
-  rank_real x3_0_weight_packed[3264];    /* x3_0_weight, 64 a row */
-  rank_real deep_0_weight_packed[13056]; /* deep_0_weight, 256 a row */
-  rank_real deep_1_weight_packed[32768]; /* deep_1_weight, 128 a row */
+  rank_real d_logit_share[16];             /* f32 */
+  rank_real x1_0_weight_packed[3264];      /* x1_0_weight, 64 a row */
+  rank_real x2_0_weight_packed[3264];      /* x2_0_weight, 64 a row */
+  rank_real x3_0_weight_packed[3264];      /* x3_0_weight, 64 a row */
+  rank_real deep_0_weight_packed[13056];   /* deep_0_weight, 256 a row */
+  rank_real deep_1_weight_packed[32768];   /* deep_1_weight, 128 a row */
+  rank_real deep_0_weight_packed_1[16384]; /* deep_0_weight, 64 a row */
+  rank_real x3_0_weight_packed_1[3264];    /* x3_0_weight, 64 a row */
+  rank_real x2_0_weight_packed_1[3264];    /* x2_0_weight, 64 a row */
+  rank_real x1_0_weight_packed_1[3264];    /* x1_0_weight, 64 a row */
 };
 
 struct train_step {
@@ -201,6 +205,10 @@ static void train_totals_0(const struct train_step *step)
   rank_real *restrict x3_0_weight_packed = step->totals->x3_0_weight_packed;
   rank_real *restrict deep_0_weight_packed = step->totals->deep_0_weight_packed;
   rank_real *restrict deep_1_weight_packed = step->totals->deep_1_weight_packed;
+  rank_real *restrict deep_0_weight_packed_1 = step->totals->deep_0_weight_packed_1;
+  rank_real *restrict x3_0_weight_packed_1 = step->totals->x3_0_weight_packed_1;
+  rank_real *restrict x2_0_weight_packed_1 = step->totals->x2_0_weight_packed_1;
+  rank_real *restrict x1_0_weight_packed_1 = step->totals->x1_0_weight_packed_1;
 
 #pragma omp single
   {
@@ -237,6 +245,30 @@ static void train_totals_0(const struct train_step *step)
       deep_1_weight_packed[k * 128 + i] = deep_1_weight[i * 256 + k];
     }
   }
+#pragma omp for nowait
+  for (int i = 0; i < 256; i++) {
+    for (int j = 0; j < 51; j++) {
+      deep_0_weight_packed_1[RANK_HALF_AT(i, j, 51, 64)] = deep_0_weight[i * 51 + j];
+    }
+  }
+#pragma omp for nowait
+  for (int k = 0; k < 51; k++) {
+    for (int i = 0; i < 51; i++) {
+      x3_0_weight_packed_1[k * 64 + i] = x3_0_weight[k * 51 + i];
+    }
+  }
+#pragma omp for nowait
+  for (int k = 0; k < 51; k++) {
+    for (int i = 0; i < 51; i++) {
+      x2_0_weight_packed_1[k * 64 + i] = x2_0_weight[k * 51 + i];
+    }
+  }
+#pragma omp for nowait
+  for (int k = 0; k < 51; k++) {
+    for (int i = 0; i < 51; i++) {
+      x1_0_weight_packed_1[k * 64 + i] = x1_0_weight[k * 51 + i];
+    }
+  }
 #pragma omp barrier
 }
 
@@ -246,18 +278,14 @@ static void train_tile_0(
   const int32_t *restrict field = step->field + s0 * 3;
   const rank_real *restrict dense = step->dense + s0 * 3;
   rank_real *restrict x0 = tile->x0;
-  const rank_real *restrict x1_0_weight = step->x1_0_weight;
   rank_real *restrict x1_0_sum = tile->x1_0_sum;
   const rank_real *restrict x1_0_bias = step->x1_0_bias;
   rank_real *restrict x1 = tile->x1;
-  const rank_real *restrict x2_0_weight = step->x2_0_weight;
   rank_real *restrict x2_0_sum = tile->x2_0_sum;
   const rank_real *restrict x2_0_bias = step->x2_0_bias;
   rank_real *restrict x2 = tile->x2;
-  const rank_real *restrict x3_0_weight = step->x3_0_weight;
   rank_real *restrict x3_0_sum = tile->x3_0_sum;
   const rank_real *restrict x3_0_bias = step->x3_0_bias;
-  const rank_real *restrict deep_0_weight = step->deep_0_weight;
   const rank_real *restrict deep_0_bias = step->deep_0_bias;
   rank_real *restrict deep_0_out = tile->deep_0_out;
   const rank_real *restrict deep_1_weight = step->deep_1_weight;
@@ -295,6 +323,10 @@ static void train_tile_0(
   const rank_real *restrict x3_0_weight_packed = step->totals->x3_0_weight_packed;
   const rank_real *restrict deep_0_weight_packed = step->totals->deep_0_weight_packed;
   const rank_real *restrict deep_1_weight_packed = step->totals->deep_1_weight_packed;
+  const rank_real *restrict deep_0_weight_packed_1 = step->totals->deep_0_weight_packed_1;
+  const rank_real *restrict x3_0_weight_packed_1 = step->totals->x3_0_weight_packed_1;
+  const rank_real *restrict x2_0_weight_packed_1 = step->totals->x2_0_weight_packed_1;
+  const rank_real *restrict x1_0_weight_packed_1 = step->totals->x1_0_weight_packed_1;
 
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
@@ -417,7 +449,7 @@ static void train_tile_0(
 
   /* group 11: all rows of the tile */
   /* [samples, 256] x [256, 51]; 26112 flops for each row */
-  RANK_GEMM(n, 51, 256, d_deep_0, 256, 1, deep_0_weight, 51, (rank_vec){0},
+  RANK_GEMM_HALF(n, 51, 256, d_deep_0, 256, deep_0_weight_packed_1, 64,
     rank_store(d_deep_0_in + row * 64 + col, sum));
 
   /* group 12: all rows of the tile */
@@ -429,7 +461,7 @@ static void train_tile_0(
   /* group 13: all rows of the tile */
   /* dcnv2.rank:17  x2    = cross(x0, x1) */
   /* [samples, 51] x [51, 51], then +; 5202 flops for each row */
-  RANK_GEMM(n, 51, 51, d_x3_0, 64, 1, x3_0_weight, 51, (rank_vec){0},
+  RANK_GEMM(n, 51, 51, d_x3_0, 64, 1, x3_0_weight_packed_1, 64, (rank_vec){0},
     (rank_store(d_x2 + row * 64 + col, rank_load(d_x3_times + row * 192 + col) + sum),
       rank_store(d_x2_0 + row * 64 + col,
         rank_load(d_x2 + row * 64 + col) * rank_load(x0 + row * 64 + col))));
@@ -450,7 +482,7 @@ static void train_tile_0(
   /* group 16: all rows of the tile */
   /* dcnv2.rank:16  x1    = cross(x0, x0) */
   /* [samples, 51] x [51, 51], then +; 5202 flops for each row */
-  RANK_GEMM(n, 51, 51, d_x2_0, 64, 1, x2_0_weight, 51, (rank_vec){0},
+  RANK_GEMM(n, 51, 51, d_x2_0, 64, 1, x2_0_weight_packed_1, 64, (rank_vec){0},
     (rank_store(d_x1 + row * 64 + col, rank_load(d_x2 + row * 64 + col) + sum),
       rank_store(d_x1_0 + row * 64 + col,
         rank_load(d_x1 + row * 64 + col) * rank_load(x0 + row * 64 + col))));
@@ -470,7 +502,7 @@ static void train_tile_0(
 
   /* group 19: all rows of the tile */
   /* [samples, 51] x [51, 51]; 5202 flops for each row */
-  RANK_GEMM(n, 51, 51, d_x1_0, 64, 1, x1_0_weight, 51, (rank_vec){0},
+  RANK_GEMM(n, 51, 51, d_x1_0, 64, 1, x1_0_weight_packed_1, 64, (rank_vec){0},
     rank_store(d_x1_0_in + row * 64 + col, sum));
 
   /* group 20: sample by sample */

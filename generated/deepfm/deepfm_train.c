@@ -122,9 +122,10 @@ struct train_sums {
 
 /* What does not depend on the sample; weights packed for the kernels. */
 struct train_totals {
-  rank_real d_logit_share[16];            /* f32 */
-  rank_real deep_0_weight_packed[20400];  /* deep_0_weight, 400 a row */
-  rank_real deep_1_weight_packed[160000]; /* deep_1_weight, 400 a row */
+  rank_real d_logit_share[16];             /* f32 */
+  rank_real deep_0_weight_packed[20400];   /* deep_0_weight, 400 a row */
+  rank_real deep_1_weight_packed[160000];  /* deep_1_weight, 400 a row */
+  rank_real deep_0_weight_packed_1[25600]; /* deep_0_weight, 64 a row */
 };
 
 struct train_step {
@@ -162,6 +163,7 @@ static void train_totals_0(const struct train_step *step)
   rank_real *restrict d_logit_share = step->totals->d_logit_share;
   rank_real *restrict deep_0_weight_packed = step->totals->deep_0_weight_packed;
   rank_real *restrict deep_1_weight_packed = step->totals->deep_1_weight_packed;
+  rank_real *restrict deep_0_weight_packed_1 = step->totals->deep_0_weight_packed_1;
 
 #pragma omp single
   {
@@ -180,6 +182,12 @@ static void train_totals_0(const struct train_step *step)
       deep_1_weight_packed[k * 400 + i] = deep_1_weight[i * 400 + k];
     }
   }
+#pragma omp for nowait
+  for (int i = 0; i < 400; i++) {
+    for (int j = 0; j < 51; j++) {
+      deep_0_weight_packed_1[RANK_HALF_AT(i, j, 51, 64)] = deep_0_weight[i * 51 + j];
+    }
+  }
 #pragma omp barrier
 }
 
@@ -193,7 +201,6 @@ static void train_tile_0(
   rank_real *restrict pairs_sum_2 = tile->pairs_sum_2;
   const rank_real *restrict dense = step->dense + s0 * 3;
   rank_real *restrict deep_0_in = tile->deep_0_in;
-  const rank_real *restrict deep_0_weight = step->deep_0_weight;
   const rank_real *restrict deep_0_bias = step->deep_0_bias;
   rank_real *restrict deep_0_out = tile->deep_0_out;
   const rank_real *restrict deep_1_weight = step->deep_1_weight;
@@ -220,6 +227,7 @@ static void train_tile_0(
   rank_real *restrict loss_sum = sums->phase_0.loss_sum;
   const rank_real *restrict deep_0_weight_packed = step->totals->deep_0_weight_packed;
   const rank_real *restrict deep_1_weight_packed = step->totals->deep_1_weight_packed;
+  const rank_real *restrict deep_0_weight_packed_1 = step->totals->deep_0_weight_packed_1;
 
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
@@ -352,7 +360,7 @@ static void train_tile_0(
 
   /* group 8: all rows of the tile */
   /* [samples, 400] x [400, 51]; 40800 flops for each row */
-  RANK_GEMM(n, 51, 400, d_deep_0, 400, 1, deep_0_weight, 51, (rank_vec){0},
+  RANK_GEMM_HALF(n, 51, 400, d_deep_0, 400, deep_0_weight_packed_1, 64,
     rank_store(d_deep_0_in + row * 64 + col, sum));
 
   /* group 9: sample by sample */

@@ -181,6 +181,7 @@ struct train_totals {
   rank_real score_1_weight_packed[3840];       /* score_1_weight, 48 a row */
   rank_real logit_0_weight_packed[13312];      /* logit_0_weight, 208 a row */
   rank_real logit_1_weight_packed[16000];      /* logit_1_weight, 80 a row */
+  rank_real logit_1_weight_packed_1[16640];    /* logit_1_weight, 208 a row */
 };
 
 struct train_step {
@@ -226,6 +227,7 @@ static void train_totals_0(const struct train_step *step)
   rank_real *restrict score_1_weight_packed = step->totals->score_1_weight_packed;
   rank_real *restrict logit_0_weight_packed = step->totals->logit_0_weight_packed;
   rank_real *restrict logit_1_weight_packed = step->totals->logit_1_weight_packed;
+  rank_real *restrict logit_1_weight_packed_1 = step->totals->logit_1_weight_packed_1;
 
 #pragma omp single
   {
@@ -286,6 +288,12 @@ static void train_totals_0(const struct train_step *step)
       logit_1_weight_packed[k * 80 + i] = logit_1_weight[i * 200 + k];
     }
   }
+#pragma omp for nowait
+  for (int i = 0; i < 80; i++) {
+    for (int j = 0; j < 200; j++) {
+      logit_1_weight_packed_1[i * 208 + j] = logit_1_weight[i * 200 + j];
+    }
+  }
 #pragma omp barrier
 }
 
@@ -314,7 +322,6 @@ static void train_tile_0(
   const rank_real *restrict logit_0_weight = step->logit_0_weight;
   const rank_real *restrict logit_0_bias = step->logit_0_bias;
   rank_real *restrict logit_0_out = tile->logit_0_out;
-  const rank_real *restrict logit_1_weight = step->logit_1_weight;
   const rank_real *restrict logit_1_bias = step->logit_1_bias;
   rank_real *restrict logit_1_out = tile->logit_1_out;
   const rank_real *restrict logit_2_weight = step->logit_2_weight;
@@ -348,6 +355,7 @@ static void train_tile_0(
   const rank_real *restrict score_1_weight_packed = step->totals->score_1_weight_packed;
   const rank_real *restrict logit_0_weight_packed = step->totals->logit_0_weight_packed;
   const rank_real *restrict logit_1_weight_packed = step->totals->logit_1_weight_packed;
+  const rank_real *restrict logit_1_weight_packed_1 = step->totals->logit_1_weight_packed_1;
 
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
@@ -485,7 +493,7 @@ static void train_tile_0(
   /* group 10: all rows of the tile */
   _Alignas(64) rank_real grad_logit_0_bias_here[208] = {0};
   /* [samples, 80] x [80, 200], then gate; 32000 flops for each row */
-  RANK_GEMM(n, 200, 80, d_logit_1, 80, 1, logit_1_weight, 200, (rank_vec){0},
+  RANK_GEMM(n, 200, 80, d_logit_1, 80, 1, logit_1_weight_packed_1, 208, (rank_vec){0},
     (rank_store(
        d_logit_0 + row * 208 + col, rank_gate(rank_load(logit_0_out + row * 208 + col), sum)),
       rank_add(grad_logit_0_bias_here + col, rank_load(d_logit_0 + row * 208 + col))));

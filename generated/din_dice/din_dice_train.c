@@ -260,31 +260,32 @@ struct train_sums {
 
 /* What does not depend on the sample; weights packed for the kernels. */
 struct train_totals {
-  rank_real score_0_weight_turned[1536];   /* f32[D, 36] */
-  rank_real score_0_weight_turned_1[1536]; /* f32[D, 36] */
-  rank_real score_ratio[48];               /* f32[36] */
-  rank_real score_ratio_1[48];             /* f32[36] */
-  rank_real new_score_1_running_mean[48];  /* f32[36] */
-  rank_real new_score_1_running_var[48];   /* f32[36] */
-  rank_real score_sqrt[48];                /* f32[36] */
-  rank_real logit_ratio[208];              /* f32[200] */
-  rank_real logit_ratio_1[208];            /* f32[200] */
-  rank_real new_logit_1_running_mean[208]; /* f32[200] */
-  rank_real new_logit_1_running_var[208];  /* f32[200] */
-  rank_real logit_sqrt[208];               /* f32[200] */
-  rank_real logit_ratio_3[80];             /* f32[80] */
-  rank_real logit_ratio_4[80];             /* f32[80] */
-  rank_real new_logit_3_running_mean[80];  /* f32[80] */
-  rank_real new_logit_3_running_var[80];   /* f32[80] */
-  rank_real logit_sqrt_1[80];              /* f32[80] */
-  rank_real d_logit_share[16];             /* f32 */
-  rank_real score_1_running_var_ratio[48]; /* f32[36] */
-  rank_real d_score_0_times_1[48];         /* f32[36] */
-  rank_real d_score_0[48];                 /* f32[36] */
-  rank_real grad_score_0_weight[3456];     /* f32[36, score.0.K] */
-  rank_real score_0_weight_packed[1536];   /* score_0_weight, 48 a row */
-  rank_real logit_0_weight_packed[13312];  /* logit_0_weight, 208 a row */
-  rank_real logit_2_weight_packed[16000];  /* logit_2_weight, 80 a row */
+  rank_real score_0_weight_turned[1536];    /* f32[D, 36] */
+  rank_real score_0_weight_turned_1[1536];  /* f32[D, 36] */
+  rank_real score_ratio[48];                /* f32[36] */
+  rank_real score_ratio_1[48];              /* f32[36] */
+  rank_real new_score_1_running_mean[48];   /* f32[36] */
+  rank_real new_score_1_running_var[48];    /* f32[36] */
+  rank_real score_sqrt[48];                 /* f32[36] */
+  rank_real logit_ratio[208];               /* f32[200] */
+  rank_real logit_ratio_1[208];             /* f32[200] */
+  rank_real new_logit_1_running_mean[208];  /* f32[200] */
+  rank_real new_logit_1_running_var[208];   /* f32[200] */
+  rank_real logit_sqrt[208];                /* f32[200] */
+  rank_real logit_ratio_3[80];              /* f32[80] */
+  rank_real logit_ratio_4[80];              /* f32[80] */
+  rank_real new_logit_3_running_mean[80];   /* f32[80] */
+  rank_real new_logit_3_running_var[80];    /* f32[80] */
+  rank_real logit_sqrt_1[80];               /* f32[80] */
+  rank_real d_logit_share[16];              /* f32 */
+  rank_real score_1_running_var_ratio[48];  /* f32[36] */
+  rank_real d_score_0_times_1[48];          /* f32[36] */
+  rank_real d_score_0[48];                  /* f32[36] */
+  rank_real grad_score_0_weight[3456];      /* f32[36, score.0.K] */
+  rank_real score_0_weight_packed[1536];    /* score_0_weight, 48 a row */
+  rank_real logit_0_weight_packed[13312];   /* logit_0_weight, 208 a row */
+  rank_real logit_2_weight_packed[16000];   /* logit_2_weight, 80 a row */
+  rank_real logit_2_weight_packed_1[16640]; /* logit_2_weight, 208 a row */
 };
 
 struct train_step {
@@ -370,6 +371,7 @@ static void train_totals_0(const struct train_step *step)
   rank_real *restrict score_0_weight_packed = step->totals->score_0_weight_packed;
   rank_real *restrict logit_0_weight_packed = step->totals->logit_0_weight_packed;
   rank_real *restrict logit_2_weight_packed = step->totals->logit_2_weight_packed;
+  rank_real *restrict logit_2_weight_packed_1 = step->totals->logit_2_weight_packed_1;
 
 #pragma omp single
   {
@@ -419,6 +421,12 @@ static void train_totals_0(const struct train_step *step)
   for (int k = 0; k < 200; k++) {
     for (int i = 0; i < 80; i++) {
       logit_2_weight_packed[k * 80 + i] = logit_2_weight[i * 200 + k];
+    }
+  }
+#pragma omp for nowait
+  for (int i = 0; i < 80; i++) {
+    for (int j = 0; j < 200; j++) {
+      logit_2_weight_packed_1[i * 208 + j] = logit_2_weight[i * 200 + j];
     }
   }
 #pragma omp barrier
@@ -1007,7 +1015,6 @@ static void train_tile_8(
   const rank_real *restrict logit_minus = step->logit_minus + s0 * 208;
   const rank_real *restrict logit_1_alpha = step->logit_1_alpha;
   const rank_real *restrict logit_0_out_1 = step->logit_0_out_1 + s0 * 208;
-  const rank_real *restrict logit_2_weight = step->logit_2_weight;
   const rank_real *restrict logit_3_running_var = step->logit_3_running_var;
   const rank_real *restrict logit_sigmoid_1 = step->logit_sigmoid_1 + s0 * 80;
   const rank_real *restrict logit_times_1 = step->logit_times_1 + s0 * 80;
@@ -1022,6 +1029,7 @@ static void train_tile_8(
   rank_real *restrict grad_logit_1_alpha = sums->phase_8.grad_logit_1_alpha;
   rank_real *restrict d_logit_0_times = step->d_logit_0_times + s0 * 208;
   rank_real *restrict grad_score_0_weight_part_5 = sums->phase_8.grad_score_0_weight_part_5;
+  const rank_real *restrict logit_2_weight_packed_1 = step->totals->logit_2_weight_packed_1;
 
   /* group 13: sample by sample */
   for (int s = 0; s < n; s++) {
@@ -1046,7 +1054,8 @@ static void train_tile_8(
   /* group 15: all rows of the tile */
   _Alignas(64) rank_real grad_logit_1_alpha_here[208] = {0};
   /* [samples, 80] x [80, 200]; 32000 flops for each row */
-  RANK_GEMM(n, 200, 80, logit_3_running_var_minus, 80, 1, logit_2_weight, 200, (rank_vec){0},
+  RANK_GEMM(n, 200, 80, logit_3_running_var_minus, 80, 1, logit_2_weight_packed_1, 208,
+    (rank_vec){0},
     (rank_store(d_logit_2_in + row * 208 + col, sum),
       rank_add(grad_logit_1_alpha_here + col,
         sum * (rank_load(logit_0_sum + row * 208 + col) + rank_load(logit_0_bias + col)) *

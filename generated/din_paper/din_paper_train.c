@@ -172,13 +172,14 @@ struct train_sums {
 
 /* What does not depend on the sample; weights packed for the kernels. */
 struct train_totals {
-  rank_real score_0_weight_turned[1536];   /* f32[D, 36] */
-  rank_real score_0_weight_turned_1[1536]; /* f32[D, 36] */
-  rank_real d_logit_share[16];             /* f32 */
-  rank_real grad_score_0_weight[3456];     /* f32[36, score.0.K] */
-  rank_real score_0_weight_packed[1536];   /* score_0_weight, 48 a row */
-  rank_real logit_0_weight_packed[13312];  /* logit_0_weight, 208 a row */
-  rank_real logit_2_weight_packed[16000];  /* logit_2_weight, 80 a row */
+  rank_real score_0_weight_turned[1536];    /* f32[D, 36] */
+  rank_real score_0_weight_turned_1[1536];  /* f32[D, 36] */
+  rank_real d_logit_share[16];              /* f32 */
+  rank_real grad_score_0_weight[3456];      /* f32[36, score.0.K] */
+  rank_real score_0_weight_packed[1536];    /* score_0_weight, 48 a row */
+  rank_real logit_0_weight_packed[13312];   /* logit_0_weight, 208 a row */
+  rank_real logit_2_weight_packed[16000];   /* logit_2_weight, 80 a row */
+  rank_real logit_2_weight_packed_1[16640]; /* logit_2_weight, 208 a row */
 };
 
 struct train_step {
@@ -222,6 +223,7 @@ static void train_totals_0(const struct train_step *step)
   rank_real *restrict score_0_weight_packed = step->totals->score_0_weight_packed;
   rank_real *restrict logit_0_weight_packed = step->totals->logit_0_weight_packed;
   rank_real *restrict logit_2_weight_packed = step->totals->logit_2_weight_packed;
+  rank_real *restrict logit_2_weight_packed_1 = step->totals->logit_2_weight_packed_1;
 
 #pragma omp single
   {
@@ -264,6 +266,12 @@ static void train_totals_0(const struct train_step *step)
       logit_2_weight_packed[k * 80 + i] = logit_2_weight[i * 200 + k];
     }
   }
+#pragma omp for nowait
+  for (int i = 0; i < 80; i++) {
+    for (int j = 0; j < 200; j++) {
+      logit_2_weight_packed_1[i * 208 + j] = logit_2_weight[i * 200 + j];
+    }
+  }
 #pragma omp barrier
 }
 
@@ -293,7 +301,6 @@ static void train_tile_0(
   const rank_real *restrict logit_0_bias = step->logit_0_bias;
   const rank_real *restrict logit_1_weight = step->logit_1_weight;
   rank_real *restrict logit_0_out = tile->logit_0_out;
-  const rank_real *restrict logit_2_weight = step->logit_2_weight;
   rank_real *restrict logit_2_sum = tile->logit_2_sum;
   const rank_real *restrict logit_2_bias = step->logit_2_bias;
   const rank_real *restrict logit_3_weight = step->logit_3_weight;
@@ -329,6 +336,7 @@ static void train_tile_0(
   const rank_real *restrict score_0_weight_packed = step->totals->score_0_weight_packed;
   const rank_real *restrict logit_0_weight_packed = step->totals->logit_0_weight_packed;
   const rank_real *restrict logit_2_weight_packed = step->totals->logit_2_weight_packed;
+  const rank_real *restrict logit_2_weight_packed_1 = step->totals->logit_2_weight_packed_1;
 
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
@@ -478,7 +486,7 @@ static void train_tile_0(
 
   /* group 8: all rows of the tile */
   /* [samples, 80] x [80, 200]; 32000 flops for each row */
-  RANK_GEMM(n, 200, 80, d_logit_2, 80, 1, logit_2_weight, 200, (rank_vec){0},
+  RANK_GEMM(n, 200, 80, d_logit_2, 80, 1, logit_2_weight_packed_1, 208, (rank_vec){0},
     (rank_store(d_logit_2_in + row * 208 + col, sum),
       rank_store(d_logit_1 + row * 208 + col,
         rank_where(rank_lt(rank_splat(0.0f),

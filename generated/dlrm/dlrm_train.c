@@ -149,12 +149,13 @@ struct train_sums {
 
 /* What does not depend on the sample; weights packed for the kernels. */
 struct train_totals {
-  rank_real d_logit_share[16];            /* f32 */
-  rank_real bottom_0_weight_packed[192];  /* bottom_0_weight, 64 a row */
-  rank_real bottom_1_weight_packed[2048]; /* bottom_1_weight, 32 a row */
-  rank_real bottom_2_weight_packed[512];  /* bottom_2_weight, 16 a row */
-  rank_real logit_0_weight_packed[1408];  /* logit_0_weight, 64 a row */
-  rank_real logit_1_weight_packed[2048];  /* logit_1_weight, 32 a row */
+  rank_real d_logit_share[16];             /* f32 */
+  rank_real bottom_0_weight_packed[192];   /* bottom_0_weight, 64 a row */
+  rank_real bottom_1_weight_packed[2048];  /* bottom_1_weight, 32 a row */
+  rank_real bottom_2_weight_packed[512];   /* bottom_2_weight, 16 a row */
+  rank_real logit_0_weight_packed[1408];   /* logit_0_weight, 64 a row */
+  rank_real logit_1_weight_packed[2048];   /* logit_1_weight, 32 a row */
+  rank_real logit_0_weight_packed_1[2048]; /* logit_0_weight, 32 a row */
 };
 
 struct train_step {
@@ -198,6 +199,7 @@ static void train_totals_0(const struct train_step *step)
   rank_real *restrict bottom_2_weight_packed = step->totals->bottom_2_weight_packed;
   rank_real *restrict logit_0_weight_packed = step->totals->logit_0_weight_packed;
   rank_real *restrict logit_1_weight_packed = step->totals->logit_1_weight_packed;
+  rank_real *restrict logit_0_weight_packed_1 = step->totals->logit_0_weight_packed_1;
 
 #pragma omp single
   {
@@ -234,6 +236,12 @@ static void train_totals_0(const struct train_step *step)
       logit_1_weight_packed[k * 32 + i] = logit_1_weight[i * 64 + k];
     }
   }
+#pragma omp for nowait
+  for (int i = 0; i < 64; i++) {
+    for (int j = 0; j < 22; j++) {
+      logit_0_weight_packed_1[RANK_HALF_AT(i, j, 22, 32)] = logit_0_weight[i * 22 + j];
+    }
+  }
 #pragma omp barrier
 }
 
@@ -252,7 +260,6 @@ static void train_tile_0(
   const int32_t *restrict field = step->field + s0 * 3;
   rank_real *restrict z = tile->z;
   rank_real *restrict logit_0_in = tile->logit_0_in;
-  const rank_real *restrict logit_0_weight = step->logit_0_weight;
   const rank_real *restrict logit_0_bias = step->logit_0_bias;
   rank_real *restrict logit_0_out = tile->logit_0_out;
   const rank_real *restrict logit_1_weight = step->logit_1_weight;
@@ -286,6 +293,7 @@ static void train_tile_0(
   const rank_real *restrict bottom_2_weight_packed = step->totals->bottom_2_weight_packed;
   const rank_real *restrict logit_0_weight_packed = step->totals->logit_0_weight_packed;
   const rank_real *restrict logit_1_weight_packed = step->totals->logit_1_weight_packed;
+  const rank_real *restrict logit_0_weight_packed_1 = step->totals->logit_0_weight_packed_1;
 
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
@@ -407,7 +415,7 @@ static void train_tile_0(
 
   /* group 12: all rows of the tile */
   /* [samples, 64] x [64, 22]; 2816 flops for each row */
-  RANK_GEMM(n, 22, 64, d_logit_0, 64, 1, logit_0_weight, 22, (rank_vec){0},
+  RANK_GEMM_HALF(n, 22, 64, d_logit_0, 64, logit_0_weight_packed_1, 32,
     rank_store(d_logit_0_in + row * 32 + col, sum));
 
   /* group 13: sample by sample */

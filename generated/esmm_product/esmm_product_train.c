@@ -150,12 +150,14 @@ struct train_sums {
 
 /* What does not depend on the sample; weights packed for the kernels. */
 struct train_totals {
-  rank_real d_s_share[16];                      /* f32 */
-  rank_real d_s_neg[16];                        /* f32 */
-  rank_real click_logit_0_weight_packed[7680];  /* click_logit_0_weight, 256 a row */
-  rank_real click_logit_1_weight_packed[32768]; /* click_logit_1_weight, 128 a row */
-  rank_real cvr_logit_0_weight_packed[7680];    /* cvr_logit_0_weight, 256 a row */
-  rank_real cvr_logit_1_weight_packed[32768];   /* cvr_logit_1_weight, 128 a row */
+  rank_real d_s_share[16];                       /* f32 */
+  rank_real d_s_neg[16];                         /* f32 */
+  rank_real click_logit_0_weight_packed[7680];   /* click_logit_0_weight, 256 a row */
+  rank_real click_logit_1_weight_packed[32768];  /* click_logit_1_weight, 128 a row */
+  rank_real cvr_logit_0_weight_packed[7680];     /* cvr_logit_0_weight, 256 a row */
+  rank_real cvr_logit_1_weight_packed[32768];    /* cvr_logit_1_weight, 128 a row */
+  rank_real cvr_logit_0_weight_packed_1[8192];   /* cvr_logit_0_weight, 32 a row */
+  rank_real click_logit_0_weight_packed_1[8192]; /* click_logit_0_weight, 32 a row */
 };
 
 struct train_step {
@@ -199,6 +201,8 @@ static void train_totals_0(const struct train_step *step)
   rank_real *restrict click_logit_1_weight_packed = step->totals->click_logit_1_weight_packed;
   rank_real *restrict cvr_logit_0_weight_packed = step->totals->cvr_logit_0_weight_packed;
   rank_real *restrict cvr_logit_1_weight_packed = step->totals->cvr_logit_1_weight_packed;
+  rank_real *restrict cvr_logit_0_weight_packed_1 = step->totals->cvr_logit_0_weight_packed_1;
+  rank_real *restrict click_logit_0_weight_packed_1 = step->totals->click_logit_0_weight_packed_1;
 
 #pragma omp single
   {
@@ -233,6 +237,18 @@ static void train_totals_0(const struct train_step *step)
       cvr_logit_1_weight_packed[k * 128 + i] = cvr_logit_1_weight[i * 256 + k];
     }
   }
+#pragma omp for nowait
+  for (int i = 0; i < 256; i++) {
+    for (int j = 0; j < 30; j++) {
+      cvr_logit_0_weight_packed_1[i * 32 + j] = cvr_logit_0_weight[i * 30 + j];
+    }
+  }
+#pragma omp for nowait
+  for (int i = 0; i < 256; i++) {
+    for (int j = 0; j < 30; j++) {
+      click_logit_0_weight_packed_1[i * 32 + j] = click_logit_0_weight[i * 30 + j];
+    }
+  }
 #pragma omp barrier
 }
 
@@ -242,7 +258,6 @@ static void train_tile_0(
   const int32_t *restrict cat = step->cat + s0 * 3;
   const rank_real *restrict dense = step->dense + s0 * 6;
   rank_real *restrict x = tile->x;
-  const rank_real *restrict click_logit_0_weight = step->click_logit_0_weight;
   const rank_real *restrict click_logit_0_bias = step->click_logit_0_bias;
   rank_real *restrict click_logit_0_out = tile->click_logit_0_out;
   const rank_real *restrict click_logit_1_weight = step->click_logit_1_weight;
@@ -251,7 +266,6 @@ static void train_tile_0(
   const rank_real *restrict click_logit_2_weight = step->click_logit_2_weight;
   rank_real *restrict click_logit_2_sum = tile->click_logit_2_sum;
   const rank_real *restrict click_logit_2_bias = step->click_logit_2_bias;
-  const rank_real *restrict cvr_logit_0_weight = step->cvr_logit_0_weight;
   const rank_real *restrict cvr_logit_0_bias = step->cvr_logit_0_bias;
   rank_real *restrict cvr_logit_0_out = tile->cvr_logit_0_out;
   const rank_real *restrict cvr_logit_1_weight = step->cvr_logit_1_weight;
@@ -287,6 +301,9 @@ static void train_tile_0(
   const rank_real *restrict click_logit_1_weight_packed = step->totals->click_logit_1_weight_packed;
   const rank_real *restrict cvr_logit_0_weight_packed = step->totals->cvr_logit_0_weight_packed;
   const rank_real *restrict cvr_logit_1_weight_packed = step->totals->cvr_logit_1_weight_packed;
+  const rank_real *restrict cvr_logit_0_weight_packed_1 = step->totals->cvr_logit_0_weight_packed_1;
+  const rank_real *restrict click_logit_0_weight_packed_1 =
+    step->totals->click_logit_0_weight_packed_1;
 
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
@@ -425,7 +442,7 @@ static void train_tile_0(
 
   /* group 11: all rows of the tile */
   /* [samples, 256] x [256, 30]; 15360 flops for each row */
-  RANK_GEMM(n, 30, 256, d_cvr_logit_0, 256, 1, cvr_logit_0_weight, 30, (rank_vec){0},
+  RANK_GEMM(n, 30, 256, d_cvr_logit_0, 256, 1, cvr_logit_0_weight_packed_1, 32, (rank_vec){0},
     rank_store(d_cvr_logit_0_in + row * 32 + col, sum));
 
   /* group 12: all rows of the tile */
@@ -455,7 +472,7 @@ static void train_tile_0(
 
   /* group 15: all rows of the tile */
   /* [samples, 256] x [256, 30]; 15360 flops for each row */
-  RANK_GEMM(n, 30, 256, d_click_logit_0, 256, 1, click_logit_0_weight, 30, (rank_vec){0},
+  RANK_GEMM(n, 30, 256, d_click_logit_0, 256, 1, click_logit_0_weight_packed_1, 32, (rank_vec){0},
     rank_store(d_click_logit_0_in + row * 32 + col, sum));
 
   /* group 16: sample by sample */

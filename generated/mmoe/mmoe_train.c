@@ -186,6 +186,8 @@ struct train_totals {
   rank_real expert_0_weight_packed[7680];      /* expert_0_weight, 64 a row */
   rank_real click_logit_1_weight_packed[2048]; /* click_logit_1_weight, 32 a row */
   rank_real cc_logit_1_weight_packed[2048];    /* cc_logit_1_weight, 32 a row */
+  rank_real cc_logit_0_weight_packed[128];     /* cc_logit_0_weight, 32 a row */
+  rank_real click_logit_0_weight_packed[128];  /* click_logit_0_weight, 32 a row */
   rank_real expert_0_weight_packed_1[8192];    /* expert_0_weight, 32 a row */
 };
 
@@ -223,12 +225,16 @@ struct train_step {
 static void train_totals_0(const struct train_step *step)
 {
   const rank_real *restrict expert_0_weight = step->expert_0_weight;
+  const rank_real *restrict click_logit_0_weight = step->click_logit_0_weight;
   const rank_real *restrict click_logit_1_weight = step->click_logit_1_weight;
+  const rank_real *restrict cc_logit_0_weight = step->cc_logit_0_weight;
   const rank_real *restrict cc_logit_1_weight = step->cc_logit_1_weight;
   rank_real *restrict d_cc_logit_share = step->totals->d_cc_logit_share;
   rank_real *restrict expert_0_weight_packed = step->totals->expert_0_weight_packed;
   rank_real *restrict click_logit_1_weight_packed = step->totals->click_logit_1_weight_packed;
   rank_real *restrict cc_logit_1_weight_packed = step->totals->cc_logit_1_weight_packed;
+  rank_real *restrict cc_logit_0_weight_packed = step->totals->cc_logit_0_weight_packed;
+  rank_real *restrict click_logit_0_weight_packed = step->totals->click_logit_0_weight_packed;
   rank_real *restrict expert_0_weight_packed_1 = step->totals->expert_0_weight_packed_1;
 
 #pragma omp single
@@ -254,6 +260,18 @@ static void train_totals_0(const struct train_step *step)
   for (int k = 0; k < 64; k++) {
     for (int i = 0; i < 32; i++) {
       cc_logit_1_weight_packed[k * 32 + i] = cc_logit_1_weight[i * 64 + k];
+    }
+  }
+#pragma omp for nowait
+  for (int e = 0; e < 4; e++) {
+    for (int i = 0; i < 30; i++) {
+      cc_logit_0_weight_packed[e * 32 + i] = cc_logit_0_weight[e * 30 + i];
+    }
+  }
+#pragma omp for nowait
+  for (int e = 0; e < 4; e++) {
+    for (int i = 0; i < 30; i++) {
+      click_logit_0_weight_packed[e * 32 + i] = click_logit_0_weight[e * 30 + i];
     }
   }
 #pragma omp for nowait
@@ -329,6 +347,8 @@ static void train_tile_0(
   const rank_real *restrict expert_0_weight_packed = step->totals->expert_0_weight_packed;
   const rank_real *restrict click_logit_1_weight_packed = step->totals->click_logit_1_weight_packed;
   const rank_real *restrict cc_logit_1_weight_packed = step->totals->cc_logit_1_weight_packed;
+  const rank_real *restrict cc_logit_0_weight_packed = step->totals->cc_logit_0_weight_packed;
+  const rank_real *restrict click_logit_0_weight_packed = step->totals->click_logit_0_weight_packed;
   const rank_real *restrict expert_0_weight_packed_1 = step->totals->expert_0_weight_packed_1;
 
   /* group 1: sample by sample */
@@ -522,7 +542,7 @@ static void train_tile_0(
 
   /* group 12: all rows of the tile */
   /* [samples, 4] x [4, 30]; 240 flops for each row */
-  RANK_GEMM(n, 30, 4, d_cc_logit_0, 4, 1, cc_logit_0_weight, 30, (rank_vec){0},
+  RANK_GEMM(n, 30, 4, d_cc_logit_0, 4, 1, cc_logit_0_weight_packed, 32, (rank_vec){0},
     rank_store(d_cc_logit_0_in + row * 32 + col, sum));
 
   /* group 13: all rows of the tile */
@@ -583,7 +603,7 @@ static void train_tile_0(
 
   /* group 17: all rows of the tile */
   /* [samples, 4] x [4, 30]; 240 flops for each row */
-  RANK_GEMM(n, 30, 4, d_click_logit_0, 4, 1, click_logit_0_weight, 30, (rank_vec){0},
+  RANK_GEMM(n, 30, 4, d_click_logit_0, 4, 1, click_logit_0_weight_packed, 32, (rank_vec){0},
     rank_store(d_click_logit_0_in + row * 32 + col, sum));
 
   /* group 18: all rows of the tile */

@@ -121,10 +121,11 @@ struct train_sums {
 
 /* What does not depend on the sample; weights packed for the kernels. */
 struct train_totals {
-  rank_real d_logit_share[16];           /* f32 */
-  rank_real deep_0_weight_packed[13056]; /* deep_0_weight, 256 a row */
-  rank_real deep_1_weight_packed[32768]; /* deep_1_weight, 128 a row */
-  rank_real deep_2_weight_packed[8192];  /* deep_2_weight, 64 a row */
+  rank_real d_logit_share[16];             /* f32 */
+  rank_real deep_0_weight_packed[13056];   /* deep_0_weight, 256 a row */
+  rank_real deep_1_weight_packed[32768];   /* deep_1_weight, 128 a row */
+  rank_real deep_2_weight_packed[8192];    /* deep_2_weight, 64 a row */
+  rank_real deep_0_weight_packed_1[16384]; /* deep_0_weight, 64 a row */
 };
 
 struct train_step {
@@ -169,6 +170,7 @@ static void train_totals_0(const struct train_step *step)
   rank_real *restrict deep_0_weight_packed = step->totals->deep_0_weight_packed;
   rank_real *restrict deep_1_weight_packed = step->totals->deep_1_weight_packed;
   rank_real *restrict deep_2_weight_packed = step->totals->deep_2_weight_packed;
+  rank_real *restrict deep_0_weight_packed_1 = step->totals->deep_0_weight_packed_1;
 
 #pragma omp single
   {
@@ -193,6 +195,12 @@ static void train_totals_0(const struct train_step *step)
       deep_2_weight_packed[k * 64 + i] = deep_2_weight[i * 128 + k];
     }
   }
+#pragma omp for nowait
+  for (int i = 0; i < 256; i++) {
+    for (int j = 0; j < 51; j++) {
+      deep_0_weight_packed_1[RANK_HALF_AT(i, j, 51, 64)] = deep_0_weight[i * 51 + j];
+    }
+  }
 #pragma omp barrier
 }
 
@@ -204,7 +212,6 @@ static void train_tile_0(
   const int32_t *restrict cross = step->cross + s0;
   const rank_real *restrict dense = step->dense + s0 * 3;
   rank_real *restrict deep_0_in = tile->deep_0_in;
-  const rank_real *restrict deep_0_weight = step->deep_0_weight;
   const rank_real *restrict deep_0_bias = step->deep_0_bias;
   rank_real *restrict deep_0_out = tile->deep_0_out;
   const rank_real *restrict deep_1_weight = step->deep_1_weight;
@@ -234,6 +241,7 @@ static void train_tile_0(
   const rank_real *restrict deep_0_weight_packed = step->totals->deep_0_weight_packed;
   const rank_real *restrict deep_1_weight_packed = step->totals->deep_1_weight_packed;
   const rank_real *restrict deep_2_weight_packed = step->totals->deep_2_weight_packed;
+  const rank_real *restrict deep_0_weight_packed_1 = step->totals->deep_0_weight_packed_1;
 
   /* group 1: sample by sample */
   for (int s = 0; s < n; s++) {
@@ -351,7 +359,7 @@ static void train_tile_0(
 
   /* group 11: all rows of the tile */
   /* [samples, 256] x [256, 51]; 26112 flops for each row */
-  RANK_GEMM(n, 51, 256, d_deep_0, 256, 1, deep_0_weight, 51, (rank_vec){0},
+  RANK_GEMM_HALF(n, 51, 256, d_deep_0, 256, deep_0_weight_packed_1, 64,
     rank_store(d_deep_0_in + row * 64 + col, sum));
 
   /* group 12: sample by sample */

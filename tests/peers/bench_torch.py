@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Throughput of PyTorch on four models at production sizes and on two towers, to set beside `rankc bench`.
+"""Throughput of PyTorch on four models at production sizes and on two towers, to set beside `rankc bench`;
+with --small, on the sizes of bench.py's small models.
 
 Prints samples per second (median over rounds) of the forward pass and of a training step, with
 dense Adam, with SparseAdam on the tables and Adam on the rest, and with SGD on sparse table
@@ -34,6 +35,12 @@ CASES = {
     "esmm": lambda: (models.Esmm(sizes=(100_000,) * 20, dense=13, width=16), 4096),
     "two_tower": lambda: (models.TwoTower(), 512),
 }
+SMALL = {
+    "fm": lambda: (models.Fm(width=8), 128),
+    "din": lambda: (models.Din(longest=20), 128),
+    "esmm": lambda: (models.Esmm(), 1024),
+    "two_tower": lambda: (models.TwoTower(), 512),
+}
 MODES = ["forward", "dense_adam", "sparse_adam", "sparse_sgd"]
 
 
@@ -62,7 +69,7 @@ def optimizers(model, mode):
 
 
 def batches(model, samples, rng, count=8):
-    """Uniform random batches in rotation; histories of 1 to 50."""
+    """Uniform random batches in rotation; histories of 1 to the longest."""
     result = []
     for _ in range(count):
         batch = {}
@@ -75,7 +82,7 @@ def batches(model, samples, rng, count=8):
                      "hist.length": rng.integers(1, model.longest + 1, samples)}
         else:
             shape = samples, len(model.sizes)
-            batch = {model.ids: rng.integers(0, model.sizes[0], shape),
+            batch = {model.ids: rng.integers(0, model.sizes, shape),
                      "dense": rng.normal(size=(samples, model.dense)).astype(np.float32)}
         batch["click"] = (rng.random(samples) < 0.3).astype(np.float32)
         batch["conversion"] = batch["click"] * (rng.random(samples) < 0.3).astype(np.float32)
@@ -98,7 +105,7 @@ def throughput(step, samples, seconds, rounds):
 
 
 def measure(name, mode, options):
-    model, samples = CASES[name]()
+    model, samples = (SMALL if options.small else CASES)[name]()
     samples = options.batch or samples
     if mode.startswith("sparse") and not any(is_table(name) for name, _ in model.named_parameters()):
         return float("nan")
@@ -124,6 +131,7 @@ def measure(name, mode, options):
 def main():
     parser = argparse.ArgumentParser(description="Samples per second of PyTorch on each model.")
     parser.add_argument("names", nargs="*", help=f"of {', '.join(CASES)} (default: all)")
+    parser.add_argument("--small", action="store_true", help="the small sizes")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=0, help="samples a step (0: the case's own)")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each number")
@@ -133,7 +141,7 @@ def main():
     torch.set_num_threads(options.threads)
     rows = []
     print("| model | " + " | ".join(MODES) + " |\n|" + "---|" * (len(MODES) + 1))
-    for name in options.names or CASES:
+    for name in options.names or (SMALL if options.small else CASES):
         rates = []
         for mode in MODES:
             rates.append(measure(name, mode, options))
