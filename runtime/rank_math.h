@@ -164,6 +164,28 @@ RANK_INLINE rank_vec rank_pow_v(rank_vec x, rank_vec y)
 #define rank_ne(x, y) RANK_BY_TYPE(ne, x)(x, y)
 #define rank_where(c, x, y) RANK_BY_TYPE(where, c)(c, x, y)
 
+/* A whole number that is the greater the greater x is, and x again. Of these the greatest is found in vectors;
+ * of floats compilers look at one after another, for the sake of NaNs and the sign of 0. */
+#ifdef RANK_F64
+typedef int64_t rank_height;
+#else
+typedef int32_t rank_height;
+#endif
+
+RANK_INLINE rank_height rank_height_of(rank_real x)
+{
+  rank_height i;
+  memcpy(&i, &x, sizeof i);
+  return i < 0 ? i ^ (rank_height)(((uint64_t)1 << (8 * sizeof i - 1)) - 1) : i;
+}
+RANK_INLINE rank_real rank_at_height(rank_height i)
+{
+  rank_real x;
+  i = i < 0 ? i ^ (rank_height)(((uint64_t)1 << (8 * sizeof i - 1)) - 1) : i;
+  memcpy(&x, &i, sizeof x);
+  return x;
+}
+
 /* x where it is positive, else 0; and y where x is positive, else 0, which is the gradient of the first. */
 RANK_INLINE rank_real rank_relu_s(rank_real x)
 {

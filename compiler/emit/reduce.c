@@ -78,6 +78,44 @@ static bool goes_on(const Emit *e, const Node *n)
   return e->p->value[n->id].place == PLACE_SLOT || (columns && e->sweep);
 }
 
+static void reduction_pragma(Emit *e, Op op, Str acc)
+{
+  put_line(e, "#pragma omp simd reduction(%s : %.*s)", op == OP_MAX ? "max" : "+", STR_ARG(acc));
+}
+
+/* The loops over what goes, into acc, which they declare. A maximum is one of whole numbers. */
+static void reduce_loops(Emit *e, const Node *n, Env *env, const Split *p, Str acc)
+{
+  bool most = n->op == OP_MAX;
+  Str into = most ? put_text(e, "%.*s_height", STR_ARG(acc)) : acc;
+  if (most) {
+    put_line(e, "rank_height %.*s = rank_height_of(-(rank_real)INFINITY);", STR_ARG(into));
+  } else {
+    put_line(e, "rank_real %.*s = %s;", STR_ARG(acc),
+      n == e->fold.sum ? "step->folded ? step->folded[s0 + s] : 0" : "0");
+  }
+  for (int i = 0; i < p->ngone; i++) {
+    if (i == p->ngone - 1) {
+      rows_point(e, env, n->in[0]);
+      if (!has_random(e, n->in[0])) {
+        reduction_pragma(e, n->op, into);
+      }
+    }
+    loop_open(e, env, p->gone[i], false);
+  }
+  Str value = expr(e, env, n->in[0]);
+  if (most) {
+    put_line(e, "const rank_height each = rank_height_of(%.*s);", STR_ARG(value));
+    put_line(e, "%.*s = each > %.*s ? each : %.*s;", STR_ARG(into), STR_ARG(into), STR_ARG(into));
+  } else {
+    accumulate(e, n->op, acc, value);
+  }
+  loops_close(e, p->ngone);
+  if (most) {
+    put_line(e, "const rank_real %.*s = rank_at_height(%.*s);", STR_ARG(acc), STR_ARG(into));
+  }
+}
+
 /* Each kept element by itself: a scalar accumulator, a reduction loop inside. */
 static void reduce_scalar(Emit *e, const Stmt *s, Env *env, const Split *p)
 {
@@ -92,33 +130,13 @@ static void reduce_scalar(Emit *e, const Stmt *s, Env *env, const Split *p)
             : p->nkept == 0   ? put_text(e, "%.*s_here", STR_ARG(name))
             : n->op == OP_MAX ? S("most")
                               : S("sum");
-  bool trivial = slot && p->ngone == 0;
-  if (!trivial) {
-    const char *first = n->op == OP_MAX    ? "-(rank_real)INFINITY"
-                        : n == e->fold.sum ? "step->folded ? step->folded[s0 + s] : 0"
-                                           : "0";
-    put_line(e, "rank_real %.*s = %s;", STR_ARG(acc), first);
+  if (slot && p->ngone == 0) {
+    accumulate(e, n->op, target_of(e, env, n), expr(e, env, n->in[0]));
+    loops_close(e, p->nkept);
+    return;
   }
-  for (int i = 0; i < p->ngone; i++) {
-    if (i == p->ngone - 1) {
-      rows_point(e, env, n->in[0]);
-      if (n->op == OP_SUM && !has_random(e, n->in[0])) { /* OpenMP's max forgets minus infinity */
-        put_line(e, "#pragma omp simd reduction(+ : %.*s)", STR_ARG(acc));
-      }
-    }
-    loop_open(e, env, p->gone[i], false);
-  }
-  Str value = expr(e, env, n->in[0]);
-  if (trivial) {
-    accumulate(e, n->op, target_of(e, env, n), value);
-  } else if (n->op == OP_MAX) {
-    put_line(e, "const rank_real each = %.*s;", STR_ARG(value));
-    put_line(e, "%.*s = each > %.*s ? each : %.*s;", STR_ARG(acc), STR_ARG(acc), STR_ARG(acc));
-  } else {
-    accumulate(e, n->op, acc, value);
-  }
-  loops_close(e, p->ngone);
-  if (!trivial && !direct) {
+  reduce_loops(e, n, env, p, acc);
+  if (!direct) {
     if (slot) {
       accumulate(e, n->op, target_of(e, env, n), acc);
     } else if (local_scalar(e, n)) {

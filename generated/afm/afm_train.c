@@ -195,11 +195,13 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
       }
     }
     /* afm.rank:23  pooled = sum[P](softmax[P](score) * pair) */
-    rank_real logit_max = -(rank_real)INFINITY;
+    rank_height logit_max_height = rank_height_of(-(rank_real)INFINITY);
+#pragma omp simd reduction(max : logit_max_height)
     for (int i = 0; i < 3; i++) {
-      const rank_real each = score[i];
-      logit_max = each > logit_max ? each : logit_max;
+      const rank_height each = rank_height_of(score[i]);
+      logit_max_height = each > logit_max_height ? each : logit_max_height;
     }
+    const rank_real logit_max = rank_at_height(logit_max_height);
     rank_real logit_exp[3];
     for (int i = 0; i < 3; i++) {
       logit_exp[i] = rank_exp(score[i] - logit_max);

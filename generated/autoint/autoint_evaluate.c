@@ -149,11 +149,13 @@ static void evaluate_tile_0(
     rank_real e_0_mix_max[6];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
-        rank_real most = -(rank_real)INFINITY;
+        rank_height most_height = rank_height_of(-(rank_real)INFINITY);
+#pragma omp simd reduction(max : most_height)
         for (int g = 0; g < 3; g++) {
-          const rank_real each = e_0_mix_sum[h * 9 + f * 3 + g];
-          most = each > most ? each : most;
+          const rank_height each = rank_height_of(e_0_mix_sum[h * 9 + f * 3 + g]);
+          most_height = each > most_height ? each : most_height;
         }
+        const rank_real most = rank_at_height(most_height);
         e_0_mix_max[h * 3 + f] = most;
       }
     }
@@ -291,11 +293,13 @@ static void evaluate_tile_0(
     rank_real e_1_mix_max[6];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
-        rank_real most = -(rank_real)INFINITY;
+        rank_height most_height = rank_height_of(-(rank_real)INFINITY);
+#pragma omp simd reduction(max : most_height)
         for (int g = 0; g < 3; g++) {
-          const rank_real each = e_1_mix_sum[h * 9 + f * 3 + g];
-          most = each > most ? each : most;
+          const rank_height each = rank_height_of(e_1_mix_sum[h * 9 + f * 3 + g]);
+          most_height = each > most_height ? each : most_height;
         }
+        const rank_real most = rank_at_height(most_height);
         e_1_mix_max[h * 3 + f] = most;
       }
     }

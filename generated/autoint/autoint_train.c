@@ -257,11 +257,13 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     rank_real e_0_mix_max[6];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
-        rank_real most = -(rank_real)INFINITY;
+        rank_height most_height = rank_height_of(-(rank_real)INFINITY);
+#pragma omp simd reduction(max : most_height)
         for (int g = 0; g < 3; g++) {
-          const rank_real each = e_0_mix_sum[h * 9 + f * 3 + g];
-          most = each > most ? each : most;
+          const rank_height each = rank_height_of(e_0_mix_sum[h * 9 + f * 3 + g]);
+          most_height = each > most_height ? each : most_height;
         }
+        const rank_real most = rank_at_height(most_height);
         e_0_mix_max[h * 3 + f] = most;
       }
     }
@@ -410,11 +412,13 @@ static void train_tile_0(const struct train_step *step, struct train_sums *sums,
     rank_real e_1_mix_max[6];
     for (int h = 0; h < 2; h++) {
       for (int f = 0; f < 3; f++) {
-        rank_real most = -(rank_real)INFINITY;
+        rank_height most_height = rank_height_of(-(rank_real)INFINITY);
+#pragma omp simd reduction(max : most_height)
         for (int g = 0; g < 3; g++) {
-          const rank_real each = e_1_mix_sum[h * 9 + f * 3 + g];
-          most = each > most ? each : most;
+          const rank_height each = rank_height_of(e_1_mix_sum[h * 9 + f * 3 + g]);
+          most_height = each > most_height ? each : most_height;
         }
+        const rank_real most = rank_at_height(most_height);
         e_1_mix_max[h * 3 + f] = most;
       }
     }

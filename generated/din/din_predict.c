@@ -265,11 +265,13 @@ static void predict_tile_0(
       score_2_sum[l] = sum;
     }
     /* din.rank:17  user  = sum[L](softmax[L](score) * h) */
-    rank_real user_max = -(rank_real)INFINITY;
+    rank_height user_max_height = rank_height_of(-(rank_real)INFINITY);
+#pragma omp simd reduction(max : user_max_height)
     for (int l = 0; l < L_len; l++) {
-      const rank_real each = score_2_sum[l] + score_2_bias[0];
-      user_max = each > user_max ? each : user_max;
+      const rank_height each = rank_height_of(score_2_sum[l] + score_2_bias[0]);
+      user_max_height = each > user_max_height ? each : user_max_height;
     }
+    const rank_real user_max = rank_at_height(user_max_height);
     _Alignas(64) rank_real user_exp[50];
 #pragma omp simd
     for (int l = 0; l < L_len; l++) {

@@ -183,11 +183,13 @@ static void predict_tile_0(
       }
       click_logit_0_sum[e] = sum;
     }
-    rank_real click_logit_max = -(rank_real)INFINITY;
+    rank_height click_logit_max_height = rank_height_of(-(rank_real)INFINITY);
+#pragma omp simd reduction(max : click_logit_max_height)
     for (int e = 0; e < 4; e++) {
-      const rank_real each = click_logit_0_sum[e] + click_logit_0_bias[e];
-      click_logit_max = each > click_logit_max ? each : click_logit_max;
+      const rank_height each = rank_height_of(click_logit_0_sum[e] + click_logit_0_bias[e]);
+      click_logit_max_height = each > click_logit_max_height ? each : click_logit_max_height;
     }
+    const rank_real click_logit_max = rank_at_height(click_logit_max_height);
 #pragma omp simd
     for (int e = 0; e < 4; e++) {
       click_logit_0_out[s * 4 + e] =
@@ -209,11 +211,13 @@ static void predict_tile_0(
       }
       cc_logit_0_sum[e] = sum;
     }
-    rank_real cc_logit_max = -(rank_real)INFINITY;
+    rank_height cc_logit_max_height = rank_height_of(-(rank_real)INFINITY);
+#pragma omp simd reduction(max : cc_logit_max_height)
     for (int e = 0; e < 4; e++) {
-      const rank_real each = cc_logit_0_sum[e] + cc_logit_0_bias[e];
-      cc_logit_max = each > cc_logit_max ? each : cc_logit_max;
+      const rank_height each = rank_height_of(cc_logit_0_sum[e] + cc_logit_0_bias[e]);
+      cc_logit_max_height = each > cc_logit_max_height ? each : cc_logit_max_height;
     }
+    const rank_real cc_logit_max = rank_at_height(cc_logit_max_height);
 #pragma omp simd
     for (int e = 0; e < 4; e++) {
       cc_logit_0_out[s * 4 + e] = rank_exp(cc_logit_0_sum[e] + cc_logit_0_bias[e] - cc_logit_max);

@@ -412,17 +412,23 @@ static void evaluate_tile_1(const struct evaluate_step *step, struct evaluate_ti
       step->u_turned + c0 / COLUMNS * (128 * TURNED), TURNED, (rank_vec){0},
       rank_store(loss_sum_sum_1 + at + row * COLUMNS + col, sum));
     for (int s = 0; s < n; s++) {
-      rank_real loss_sum_max_here = -(rank_real)INFINITY;
+      rank_height loss_sum_max_here_height = rank_height_of(-(rank_real)INFINITY);
+#pragma omp simd reduction(max : loss_sum_max_here_height)
       for (long c = c0; c < c1; c++) {
-        const rank_real each = loss_sum_sum[at + s * COLUMNS + (c - c0)];
-        loss_sum_max_here = each > loss_sum_max_here ? each : loss_sum_max_here;
+        const rank_height each = rank_height_of(loss_sum_sum[at + s * COLUMNS + (c - c0)]);
+        loss_sum_max_here_height =
+          each > loss_sum_max_here_height ? each : loss_sum_max_here_height;
       }
+      const rank_real loss_sum_max_here = rank_at_height(loss_sum_max_here_height);
       loss_sum_max[s] = rank_max(loss_sum_max[s], loss_sum_max_here);
-      rank_real loss_sum_max_1_here = -(rank_real)INFINITY;
+      rank_height loss_sum_max_1_here_height = rank_height_of(-(rank_real)INFINITY);
+#pragma omp simd reduction(max : loss_sum_max_1_here_height)
       for (long c = c0; c < c1; c++) {
-        const rank_real each = loss_sum_sum_1[at + s * COLUMNS + (c - c0)];
-        loss_sum_max_1_here = each > loss_sum_max_1_here ? each : loss_sum_max_1_here;
+        const rank_height each = rank_height_of(loss_sum_sum_1[at + s * COLUMNS + (c - c0)]);
+        loss_sum_max_1_here_height =
+          each > loss_sum_max_1_here_height ? each : loss_sum_max_1_here_height;
       }
+      const rank_real loss_sum_max_1_here = rank_at_height(loss_sum_max_1_here_height);
       loss_sum_max_1[s] = rank_max(loss_sum_max_1[s], loss_sum_max_1_here);
     }
   }

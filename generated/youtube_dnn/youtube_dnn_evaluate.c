@@ -310,12 +310,15 @@ static void evaluate_tile_1(const struct evaluate_step *step, struct evaluate_ti
       rank_store(score_sum + at + row * COLUMNS + col, sum));
     for (int s = 0; s < n; s++) {
       /* youtube_dnn.rank:34  loss   softplus(logsumexp[C](other) - own) */
-      rank_real loss_sum_max_here = -(rank_real)INFINITY;
+      rank_height loss_sum_max_here_height = rank_height_of(-(rank_real)INFINITY);
+#pragma omp simd reduction(max : loss_sum_max_here_height)
       for (long c = c0; c < c1; c++) {
-        const rank_real each = rank_where((rank_real)(step->item[c] == item[s]), -1e+09f,
-          score_sum[at + s * COLUMNS + (c - c0)] - step->often[c]);
-        loss_sum_max_here = each > loss_sum_max_here ? each : loss_sum_max_here;
+        const rank_height each = rank_height_of(rank_where((rank_real)(step->item[c] == item[s]),
+          -1e+09f, score_sum[at + s * COLUMNS + (c - c0)] - step->often[c]));
+        loss_sum_max_here_height =
+          each > loss_sum_max_here_height ? each : loss_sum_max_here_height;
       }
+      const rank_real loss_sum_max_here = rank_at_height(loss_sum_max_here_height);
       loss_sum_max[s] = rank_max(loss_sum_max[s], loss_sum_max_here);
     }
   }

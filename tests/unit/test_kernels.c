@@ -1,7 +1,9 @@
 /* test_kernels.c: the kernels of generated code against plain sums, for the vectors of this machine: every way that
- * columns end, and all rows up to some blocks. Numbers are small and whole, so that every sum is exact. */
+ * columns end, and all rows up to some blocks. Numbers are small and whole, so that every sum is exact. And the whole
+ * numbers that maxima are found among. */
 
 #include "rank_gemm.h"
+#include "rank_math.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,12 +107,27 @@ static void test_more_than_a_half(void **state)
   TRY(44)
 }
 
+static void test_heights(void **state)
+{
+  (void)state;
+  const rank_real rising[] = {
+    -(rank_real)INFINITY, -3e38f, -1, -1e-40f, 0, 1e-40f, 1, 3e38f, (rank_real)INFINITY};
+  enum { N = sizeof rising / sizeof *rising };
+  for (int i = 0; i < N; i++) {
+    assert_true(rank_at_height(rank_height_of(rising[i])) == rising[i]);
+    assert_true(i == 0 || rank_height_of(rising[i - 1]) < rank_height_of(rising[i]));
+  }
+  assert_true(signbit(rank_at_height(rank_height_of(-(rank_real)0))));
+  assert_true(rank_height_of(-(rank_real)0) < rank_height_of(0));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_whole_vectors),
     cmocka_unit_test(test_halves),
     cmocka_unit_test(test_more_than_a_half),
+    cmocka_unit_test(test_heights),
   };
   return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }
