@@ -138,8 +138,12 @@ static int only_reader(const Plan *p, const Node *n)
   return reader;
 }
 
-static bool operands_fit(const Fit *f, const Node *y)
+/* May the kernel compute y and store it: what y reads, and y itself, lie as the result does. */
+static bool can_leave(const Fit *f, const Node *y)
 {
+  if (!operand_fits(f, y)) {
+    return false;
+  }
   for (int i = 0; i < y->nin; i++) {
     if (!fits(f, y->in[i])) {
       return false;
@@ -176,7 +180,7 @@ static int fuse_reader(Plan *p, int i)
     return i;
   }
   Fit f = {p, &s->contract, s->node};
-  if (!operands_fit(&f, y->node)) {
+  if (!can_leave(&f, y->node)) {
     return i;
   }
   p->value[s->node->id].place = PLACE_FUSED;
@@ -220,7 +224,7 @@ static void fuse_second(Plan *p, int i)
     Ready r = {.p = p, .stored = s->store, .before = i, .ready = true};
     stmt_visit(p, y, check_ready, &r);
     Fit f = {p, &s->contract, s->node};
-    if (r.reads && r.ready && operands_fit(&f, y->node)) {
+    if (r.reads && r.ready && can_leave(&f, y->node)) {
       s->then = y->node;
       remove_stmt(p, j);
       return;
