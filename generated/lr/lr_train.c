@@ -28,8 +28,7 @@ enum { TILE = 64, SLOTS = 16 };
 /* What an update needs beside the parameter: the same for all of them in a step. */
 struct hyper {
   rank_real lr, t, steps, clip;
-  rank_real c0; /* 1 / lr + 0 */
-  rank_real c1; /* 1 / lr */
+  rank_real c0; /* 1 / rank_d_max(lr, 1e-30) */
 };
 
 /* ftrl: one parameter. */
@@ -40,10 +39,12 @@ RANK_INLINE void update(
   const rank_real z0 = *z;
   const rank_real n_00 = *n_0;
   const rank_real n_01 = n_00 + g * g;
-  const rank_real z1 = rank_where(rank_lt(0.0f, n_00), z0, -w0 * h->c0 - rank_sign(w0) * 0.0f) + g -
-                       (rank_sqrt(n_01) - rank_sqrt(n_00)) * h->c1 * w0;
-  *w = rank_where(rank_le(rank_abs(z1), 0.0f), 0.0f,
-    (rank_sign(z1) * 0.0f - z1) / ((1.0f + rank_sqrt(n_01)) * h->c1 + 0.0f));
+  const rank_real z1 = rank_where(rank_eq(w0, 0.0f), z0,
+                         -w0 * ((1.0f + rank_sqrt(n_01)) * h->c0 + 0.0f) - rank_sign(w0) * 0.0f) +
+                       g;
+  *w = rank_where(rank_eq(g, 0.0f), w0,
+    rank_where(rank_le(rank_abs(z1), 0.0f), 0.0f,
+      (rank_sign(z1) * 0.0f - z1) / ((1.0f + rank_sqrt(n_01)) * h->c0 + 0.0f)));
   *z = z1;
   *n_0 = n_01;
 }
@@ -53,8 +54,7 @@ static struct hyper hyper_at(const rank_state *s, const rank_step *o)
   const double t = (double)(s->step + 1), steps = (double)o->steps;
   const double lr = o->lr;
   struct hyper h = {.lr = (rank_real)lr, .t = (rank_real)t, .steps = (rank_real)steps};
-  h.c0 = (rank_real)(1 / lr + 0);
-  h.c1 = (rank_real)(1 / (double)lr);
+  h.c0 = (rank_real)(1 / (double)rank_d_max(lr, 1e-30));
   h.clip = 1;
   return h;
 }
