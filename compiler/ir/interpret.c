@@ -363,12 +363,14 @@ static double value_at(Interp *ip, const Node *n, long *at)
   return moved(ip, n, at);
 }
 
-/* Operands first: computing one moves Interp.at. Those of what is reduced instead of it. */
+/* Operands first: computing one moves Interp.at. Those of what is reduced instead of it; but where the largest
+ * of numbers that are rounded at random was is asked later, and computed again they would be others. */
 static void compute_operands(Interp *ip, const Node *n)
 {
+  bool again = n->op == OP_SUM || (op_rows[n->op].class == CLASS_REDUCE && ip->jitter == 0);
   for (int i = 0; i < n->nin; i++) {
     const Node *x = n->in[i];
-    if (op_rows[n->op].class == CLASS_REDUCE && op_pointwise(x->op)) {
+    if (again && op_pointwise(x->op)) {
       compute_operands(ip, x);
     } else {
       interpret_node(ip, x);
