@@ -15,7 +15,7 @@ bad=0
 code() {
   local wanted=$1 got
   shift
-  timeout 60 "$@" >said 2>&1 </dev/null
+  timeout $((60 * ${RANKC_PATIENCE:-1})) "$@" >said 2>&1 </dev/null
   got=$?
   [ $got = "$wanted" ] || {
     echo "exit code $got, wanted $wanted: $*"

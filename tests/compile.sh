@@ -25,7 +25,9 @@ try() { # arguments of rankc build
   }
 }
 
-for cc in clang-19 gcc; do
+compilers="clang-19 gcc"
+[ -z "${RANKC_SANITIZE:-}" ] || { compilers=clang-19 && echo "skipped under clang's sanitizer: gcc"; }
+for cc in $compilers; do
   command -v $cc >/dev/null || continue
   level=-O0 # clang's warnings do not depend on it, some of gcc's do
   [ $cc != gcc ] || level=-O1

@@ -37,7 +37,7 @@ cmp "$dir/p7" "$dir/p500" || fail "predictions depend on the batch"
 grep -q 'step->folded ? step->folded' "$dir/m/gbdt_lr_predict.c" || fail "the weights are not in the leaves"
 "$rankc" explain "$dir/gbdt_lr.rank" | grep -q 'libraries: trees has leaf_w in its leaves and sums it' || fail "explain does not tell"
 cc=$(command -v clang-19 || command -v gcc)
-"$cc" ${RANKC_SANITIZE:+-fsanitize=$RANKC_SANITIZE} -std=gnu11 -Wall -Wextra -Werror -I"$dir/m" "$here/tests/library/test_fit.c" -o "$dir/library" -L"$dir/m" \
+"$cc" ${RANKC_SANITIZE:+-fsanitize=$RANKC_SANITIZE -DSANITIZED} -std=gnu11 -Wall -Wextra -Werror -I"$dir/m" "$here/tests/library/test_fit.c" -o "$dir/library" -L"$dir/m" \
   -lgbdt_lr_train -lm -Wl,-rpath,"$dir/m"
 head -1 "$dir/v.csv" | grep -q '^x1,.*,x30,y' || fail "other columns than the library's test reads"
 tail -n +2 "$dir/v.csv" | cut -d, -f1-30 | tr , ' ' | "$dir/library" "$dir/one" > "$dir/said"

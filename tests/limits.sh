@@ -16,16 +16,16 @@ times() { # TEXT N
   head -c "$2" /dev/zero | sed "s/\x00/$1/g"
 }
 
-# limit NAME CODE PATTERN COMMAND...: within 60 seconds and 2 GB of memory that is touched
+# limit NAME CODE PATTERN COMMAND...: within 60 seconds and 2 GB of memory that is touched, more under a sanitizer
 limit() {
   local name=$1 code=$2 pattern=$3
   shift 3
   n=$((n + 1))
-  LC_ALL=C timeout 60 /usr/bin/env python3 - "$work/said" "$@" <<'PY'
-import resource, subprocess, sys
+  LC_ALL=C timeout $((60 * ${RANKC_PATIENCE:-1})) /usr/bin/env python3 - "$work/said" "$@" <<'PY'
+import os, resource, subprocess, sys
 said = open(sys.argv[1], "wb")
 code = subprocess.run(sys.argv[2:], stdout=said, stderr=said, stdin=subprocess.DEVNULL).returncode
-if resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 2 << 20:
+if resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > int(os.environ.get("RANKC_PATIENCE", 1)) * 2 << 20:
     sys.exit(100)
 sys.exit(code if code >= 0 else 200 - code)
 PY

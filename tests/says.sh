@@ -14,7 +14,7 @@ says() {
   local code=$1 text=$2 got
   shift 2
   n=$((n + 1))
-  timeout 60 "$@" >said 2>&1 </dev/null
+  timeout $((60 * ${RANKC_PATIENCE:-1})) "$@" >said 2>&1 </dev/null
   got=$?
   [ $got = "$code" ] && { [ -z "$text" ] || grep -qF -e "$text" said; } || wrong "exit code $got, wanted $code and <$text>: $*"
 }

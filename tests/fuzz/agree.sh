@@ -112,7 +112,7 @@ for variant; do
   done >>"$work/runs"
 done
 [ ${#keys[@]} -gt 0 ] || exit 1
-OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 timeout 120 "$tools/run_model" - <"$work/runs" >"$work/ran" 2>"$work/run.err"
+OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 timeout $((120 * ${RANKC_PATIENCE:-1})) "$tools/run_model" - <"$work/runs" >"$work/ran" 2>"$work/run.err"
 status=$?
 grep -v "^status 0: " "$work/ran" | grep "^status" >"$work/said" && {
   cat "$work/run.err" >>"$work/said"

@@ -6,7 +6,8 @@
 set -uo pipefail
 runtime=$1 folder=${2:-}
 cc=${CC:-clang-19}
-flags="-O0 -march=native -std=gnu11 -w -ffp-contract=fast -fopenmp -fPIC -DRANK_F64 -I$runtime"
+flags="-O0 -march=native -std=gnu11 -w -ffp-contract=fast -fopenmp -fPIC -DRANK_F64 -I$runtime
+  ${RANKC_SANITIZE:+-fsanitize=$RANKC_SANITIZE -fno-sanitize-recover=all}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/empty.c"

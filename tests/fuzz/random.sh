@@ -14,7 +14,7 @@ wrong=0
 for ((i = seed; i < seed + n; i++)); do
   file="$work/random$i.rank"
   if ! "$tools/generate" $i >"$file" 2>"$work/said" ||
-    ! timeout 60 "$here/../round-trip.sh" "$tools/rankc" "$file" >"$work/said" 2>&1 ||
+    ! timeout $((60 * ${RANKC_PATIENCE:-1})) "$here/../round-trip.sh" "$tools/rankc" "$file" >"$work/said" 2>&1 ||
     ! "$here/agree.sh" "$tools" "$file" >"$work/said" 2>&1; then
     wrong=$((wrong + 1))
     echo "seed $i: $(head -n 1 "$work/said")"

@@ -7,6 +7,12 @@ cd "$(dirname "$0")/../.."
 rankc=$1 here=tests/library
 cc=$(command -v clang-19 || command -v clang || command -v gcc)
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wdouble-promotion -Werror"
+# A sanitized library goes with programs that are, too: of clang, whose sanitizer it is.
+sanitize=${RANKC_SANITIZE:+-fsanitize=$RANKC_SANITIZE -DSANITIZED} compilers="clang-19 gcc" compilers_cpp="clang++-19 g++"
+if [ -n "$sanitize" ]; then
+  echo "skipped under a sanitizer: callers that gcc compiles, sizes, how much memory a library takes"
+  compilers=clang-19 compilers_cpp=clang++-19
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -22,11 +28,11 @@ for library in shop shop_train; do
 done
 strip --strip-debug -o "$work/stripped.so" "$work/libshop.so" # a debug build carries more than code
 size=$(stat -c %s "$work/stripped.so")
-[ "$size" -lt 200000 ] || { echo "libshop.so has $size bytes" && exit 1; }
+[ "$size" -lt 200000 ] || [ -n "$sanitize" ] || { echo "libshop.so has $size bytes" && exit 1; }
 
-for compiler in clang-19 gcc; do
+for compiler in $compilers; do
   command -v $compiler >/dev/null || continue
-  $compiler -std=c11 $warnings -I"$work" $here/test_library.c -o "$work/test-$compiler" -L"$work" \
+  $compiler -std=c11 $sanitize $warnings -I"$work" $here/test_library.c -o "$work/test-$compiler" -L"$work" \
     -lshop_train -lm -lpthread -Wl,-rpath,"$work"
 done
 test=$(ls "$work"/test-* | head -n 1)
@@ -64,7 +70,7 @@ grep -q "no inputs per request" "$work/said"
 for level in off loops tiles all; do
   "$rankc" build $here/page.rank -o "$work/page" -O1 --fuse=$level
   "$work/page/page" init --save "$work/page/w.st" >/dev/null
-  $cc -std=c11 $warnings -I"$work/page" $here/test_rank.c -o "$work/page/test" -L"$work/page" -lpage -lm \
+  $cc -std=c11 $sanitize $warnings -I"$work/page" $here/test_rank.c -o "$work/page/test" -L"$work/page" -lpage -lm \
     -Wl,-rpath,"$work/page"
   "$work/page/test" "$work/page/w.st"
 done
@@ -74,21 +80,21 @@ timed "$work/bench.csv" 2 "repeated:20 request:20"
 "$rankc" build $here/shelf.rank -o "$work/shelf" -O1 --werror
 "$work/shelf/shelf" synth --rows 400 --out "$work/shelf/rows.csv" >/dev/null
 "$work/shelf/shelf" train --quiet --no-cache --data "$work/shelf/rows.csv" --save "$work/shelf/w.st"
-$cc -std=c11 $warnings -I"$work/shelf" $here/test_shelf.c -o "$work/shelf/test" -L"$work/shelf" -lshelf -lm \
+$cc -std=c11 $sanitize $warnings -I"$work/shelf" $here/test_shelf.c -o "$work/shelf/test" -L"$work/shelf" -lshelf -lm \
   -Wl,-rpath,"$work/shelf"
 "$work/shelf/test" "$work/shelf/w.st"
 "$work/shelf/shelf" bench --csv --no-cache --data "$work/shelf/rows.csv" --load "$work/shelf/w.st" --candidates 9 \
   >"$work/bench.csv"
 timed "$work/bench.csv" 1 "repeated:9 request:9"
 
-for compiler in clang++-19 g++; do
+for compiler in $compilers_cpp; do
   command -v $compiler >/dev/null || continue
-  $compiler -std=c++17 $warnings -I"$work" $here/test_library.cpp -o "$work/cpp" -L"$work" -lshop \
+  $compiler -std=c++17 $sanitize $warnings -I"$work" $here/test_library.cpp -o "$work/cpp" -L"$work" -lshop \
     -Wl,-rpath,"$work"
   "$work/cpp" "$work/w.st"
 done
 if command -v python3 >/dev/null; then
-  python3 $here/test_library.py "$work" "$test"
+  LD_PRELOAD=${RANKC_PRELOAD:-} python3 $here/test_library.py "$work" "$test"
 fi
 
 # The C itself in a program, as one may also use it.

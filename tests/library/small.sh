@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 rankc=$1 here=tests/library
-cc=$(command -v clang-19 || command -v clang || command -v gcc)
+cc="$(command -v clang-19 || command -v clang || command -v gcc) ${RANKC_SANITIZE:+-fsanitize=$RANKC_SANITIZE -DSANITIZED}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 folder, test_library = sys.argv[1:]
+os.environ.pop("LD_PRELOAD", None)  # a sanitizer for this program; those that it runs have their own
 
 
 def path(name):

@@ -33,7 +33,7 @@ serve() { # SERVER CONNECTIONS REQUESTS
   exec 3>&-
   wait $server || { cat "$work/errors" && exit 1; } # it ends by itself, and well
 }
-$cc -std=gnu11 -O2 $warnings -I"$work/frozen" $here/server.c -o "$work/server" -L"$work/frozen" -lads -lmicrohttpd -lm \
+$cc ${RANKC_SANITIZE:+-fsanitize=$RANKC_SANITIZE} -std=gnu11 -O2 $warnings -I"$work/frozen" $here/server.c -o "$work/server" -L"$work/frozen" -lads -lmicrohttpd -lm \
   -Wl,-rpath,"$work/frozen"
 serve "$work/server" 4 2000
 flags="-std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
