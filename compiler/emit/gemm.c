@@ -308,6 +308,32 @@ void contract_print(Emit *e, const Stmt *s)
   zero_padding(e, s, s->store);
 }
 
+/* The rest of the half vector, that two k share (RANK_HALF_AT). */
+static void zero_half(Emit *e, const Pack *k, const Env *env)
+{
+  enum { HALF = 8 };
+  long n = axis_extent(e->g, k->axis[1]), end = (n + HALF - 1) / HALF * HALF;
+  if (n == end) {
+    return;
+  }
+  Str v = loop_variable(e, env, k->axis[1]);
+  put_open(
+    e, "for (int %.*s = %ld; %.*s < %ld; %.*s++) {", STR_ARG(v), n, STR_ARG(v), end, STR_ARG(v));
+  put_line(e, "%.*s[RANK_HALF_AT(%.*s, %.*s, %ld, %ld)] = 0;", STR_ARG(k->name),
+    STR_ARG(env->index[k->axis[0]]), STR_ARG(v), n, k->stride[0]);
+  put_close(e, "}");
+}
+
+/* Columns, counted with what they are padded to, fill a row? */
+static bool fills_rows(const Emit *e, const Pack *k)
+{
+  long size = 1;
+  for (int i = k->nk; i < k->naxes; i++) {
+    size *= axis_extent(e->g, k->axis[i]);
+  }
+  return size == k->stride[k->nk - 1];
+}
+
 /* A pack is written once per step: rows padded with 0. */
 void pack_print(Emit *e, const Pack *k)
 {
@@ -317,6 +343,12 @@ void pack_print(Emit *e, const Pack *k)
   put_line(e, "#pragma omp for nowait");
   Buf at = {.arena = e->arena};
   for (int i = 0; i < k->naxes; i++) {
+    if (i == k->nk && k->half) {
+      zero_half(e, k, &env);
+    } else if (i == k->nk && !fills_rows(e, k)) {
+      put_line(e, "memset(&%.*s[%.*s], 0, %ld * sizeof(rank_real));", STR_ARG(k->name),
+        STR_ARG(buf_take(&at)), k->stride[k->nk - 1]);
+    }
     loop_open(e, &env, k->axis[i], false);
     put_term(e, &at, env.index[k->axis[i]], k->stride[i]);
   }

@@ -234,10 +234,35 @@ void declare_local(Emit *e, const Node *n)
   put_line(e, "%srank_real %.*s[%ld];", size < LINE ? "" : "_Alignas(64) ", STR_ARG(v->name), size);
 }
 
-/* With op-by-op code, lists are padded: positions past the length hold 0. */
+/* What stands behind rows that kernels read in vectors. */
+static void zero_behind_rows(Emit *e, const Stmt *s, const Node *n)
+{
+  const Value *v = &e->p->value[n->id];
+  long padding = layout_padding(e->g, n->type, &v->layout);
+  if (!v->in_kernels || padding == 0 || v->place == PLACE_SLOT || s->kind == STMT_CONTRACT) {
+    return;
+  }
+  Env env = env_fresh(e, s);
+  short axes[MAX_AXES];
+  int count = loop_axes(&env, n->type, axes);
+  for (int i = 0; i < count - 1; i++) {
+    loop_open(e, &env, axes[i], false);
+  }
+  int last = axes[count - 1];
+  env.index[last] = put_text(e, "%ld", axis_extent(e->g, last));
+  put_line(e, "memset(&%.*s, 0, %ld * sizeof(rank_real)); /* padding */",
+    STR_ARG(target_of(e, &env, n)), padding);
+  loops_close(e, count - 1);
+}
+
+/* Padding holds 0: that of rows, and with op-by-op code that of lists, the positions past the length. */
 void zero_padding(Emit *e, const Stmt *s, const Node *n)
 {
   const Value *v = &e->p->value[n->id];
+  if (!e->p->padded) {
+    zero_behind_rows(e, s, n);
+    return;
+  }
   if (!e->p->padded || s->scope != SCOPE_SAMPLE || v->place != PLACE_BATCH ||
       v->layout.ragged < 0) {
     return;

@@ -14,5 +14,9 @@ void plan_epilogues(Plan *p);
 void plan_columns(Plan *p);
 /* Products of samples with columns: what they read is turned, and later sweeps may find them done. */
 void plan_turned(Arena *a, Plan *p);
+/* Contract.pack, and the copies. */
+void plan_packs(Arena *a, Plan *p);
+/* Value.in_kernels */
+void plan_padding(Plan *p);
 
 #endif

@@ -10,8 +10,6 @@
 #include "../ir/build.h"
 #include "../ir/ops.h"
 
-#include <string.h>
-
 enum { CHEAP = 2 };
 
 typedef struct Planner {
@@ -299,80 +297,6 @@ static void reverse(Plan *p)
   }
 }
 
-/* A kernel that takes two k at once in its last vector (RANK_GEMM_HALF), so that no half of it is wasted. */
-static bool ends_in_half(const Plan *p, const Contract *c, const Node *sum)
-{
-  enum { VECTOR = 16, MOST = 3 * VECTOR + VECTOR / 2 };
-  long n = axis_extent(p->g, c->n), stride = 0;
-  plan_affine(p, c->a, c->k[c->nk - 1], &stride);
-  return p->epilogues && !samples_meet(p->g, sum) && c->nn == 1 && c->nk == 1 && stride == 1 &&
-         axis_extent(p->g, c->k[0]) % 2 == 0 && n > VECTOR && n <= MOST && n % VECTOR > 0 &&
-         n % VECTOR <= VECTOR / 2;
-}
-
-/* [k...][n...], the n axes laid out as the result has them. */
-static Pack pack_for(const Plan *p, const Stmt *s)
-{
-  const Contract *c = &s->contract;
-  const Node *sum = s->node;
-  const Layout *out = &p->value[sum->id].layout;
-  Pack k = {.node = c->b};
-  for (int i = 0; i < c->nk; i++) {
-    k.axis[k.naxes++] = c->k[i];
-  }
-  for (int i = sum->type.n - c->nn; i < sum->type.n; i++) {
-    k.stride[k.naxes] = out->stride[i];
-    k.axis[k.naxes++] = sum->type.axis[i];
-  }
-  long size = k.stride[c->nk] * axis_extent(p->g, k.axis[c->nk]);
-  size = (size + 15) / 16 * 16;
-  for (int i = c->nk - 1; i >= 0; i--) {
-    k.stride[i] = size;
-    size *= axis_extent(p->g, k.axis[i]);
-  }
-  k.size = size;
-  k.half = ends_in_half(p, c, sum);
-  return k;
-}
-
-/* b can be read where it lies: vectors side by side, and rows that start where lines of the cache do. Of
- * other rows nearly every vector is in two lines; a copy takes less than that. */
-static bool lies_well(const Plan *p, const Contract *c)
-{
-  enum { LINE = 16 };
-  long along = 0, down = 0;
-  plan_affine(p, c->b, c->n, &along);
-  if (along != 1 || c->nk != 1 || c->nn != 1) {
-    return false;
-  }
-  plan_affine(p, c->b, c->k[0], &down);
-  return !p->epilogues || down % LINE == 0 || axis_extent(p->g, c->n) <= LINE;
-}
-
-static void find_packs(Planner *pl)
-{
-  Plan *p = pl->p;
-  for (int i = 0; i < p->stmts.n; i++) {
-    Stmt *s = &p->stmts.data[i];
-    Contract *c = &s->contract;
-    if (s->kind != STMT_CONTRACT || p->value[c->b->id].scope != SCOPE_TOTAL || !c->rows_m ||
-        lies_well(p, c)) {
-      continue;
-    }
-    Pack k = pack_for(p, s);
-    for (c->pack = 0; c->pack < p->packs.n; c->pack++) {
-      const Pack *other = &p->packs.data[c->pack];
-      if (other->node == k.node && other->naxes == k.naxes && other->half == k.half &&
-          memcmp(other->axis, k.axis, sizeof(short) * (size_t)k.naxes) == 0) {
-        break;
-      }
-    }
-    if (c->pack == p->packs.n) {
-      *VEC_PUSH(pl->arena, &p->packs) = k;
-    }
-  }
-}
-
 /* n, or a copy of it when it is a leaf or a view of one, which would be read in place. */
 static Node *kept(Graph *g, Node *n)
 {
@@ -416,7 +340,8 @@ Plan *plan_graph(Arena *a, Graph *g, FuseLevel level, int tile)
     p->phases = s->scope == SCOPE_SAMPLE && s->phase + 1 > p->phases ? s->phase + 1 : p->phases;
   }
   plan_late_rows(p);
-  find_packs(&pl);
+  plan_packs(a, p);
+  plan_padding(p);
   plan_turned(a, p);
   plan_schedule(a, p);
   return p;

@@ -60,6 +60,7 @@ typedef struct Value {
   bool shared; /* PLACE_BATCH because a later phase or another sample reads it */
   bool keeps;  /* pairs: in a batch of at most Plan.kept samples later sweeps read it too */
   const Node *same; /* the value of an earlier sweep whose memory this is; or NULL */
+  bool in_kernels;  /* one reads it in vectors, what stands behind its rows included */
   int stmt;         /* that computes it, or -1 */
   Str name;         /* in C */
 } Value;
@@ -78,11 +79,11 @@ typedef struct Contract {
   int turned;          /* cols_n: index in Plan.turned */
 } Contract;
 
-/* A parameter (or total) copied so that the vector axis is innermost: [k...][n padded]. */
+/* A parameter (or total) copied so that the vector axis is innermost: [k...][n padded with 0]. */
 typedef struct Pack {
   const Node *node;
-  int naxes;
-  short axis[MAX_AXES]; /* outermost first */
+  int nk, naxes;
+  short axis[MAX_AXES]; /* outermost first: nk that are summed, and those along which vectors run */
   long stride[MAX_AXES];
   long size;
   bool half; /* its columns may end in half a vector: RANK_HALF_AT */
@@ -160,6 +161,8 @@ typedef struct Plan {
 Plan *plan_graph(Arena *a, Graph *g, FuseLevel level, int tile);
 
 Layout plan_layout(const Graph *g, Type t, bool padded);
+/* Numbers between the rows of a value, up to the next whole vector. */
+long layout_padding(const Graph *g, Type t, const Layout *l);
 long axis_extent(const Graph *g, int axis); /* ragged: the maximum; batch: 0 */
 /* The axes a statement loops over, in order: of its result, then the reduced ones. */
 int stmt_axes(const Plan *p, const Stmt *s, short *axes);

@@ -101,18 +101,21 @@ static void evaluate_totals_0(const struct evaluate_step *step)
 
 #pragma omp for nowait
   for (int k = 0; k < 51; k++) {
+    memset(&x1_0_weight_packed[k * 64], 0, 64 * sizeof(rank_real));
     for (int i = 0; i < 51; i++) {
       x1_0_weight_packed[k * 64 + i] = x1_0_weight[i * 51 + k];
     }
   }
 #pragma omp for nowait
   for (int k = 0; k < 51; k++) {
+    memset(&x2_0_weight_packed[k * 64], 0, 64 * sizeof(rank_real));
     for (int i = 0; i < 51; i++) {
       x2_0_weight_packed[k * 64 + i] = x2_0_weight[i * 51 + k];
     }
   }
 #pragma omp for nowait
   for (int k = 0; k < 51; k++) {
+    memset(&x3_0_weight_packed[k * 64], 0, 64 * sizeof(rank_real));
     for (int i = 0; i < 51; i++) {
       x3_0_weight_packed[k * 64 + i] = x3_0_weight[i * 51 + k];
     }

@@ -217,18 +217,21 @@ static void train_totals_0(const struct train_step *step)
   }
 #pragma omp for nowait
   for (int k = 0; k < 51; k++) {
+    memset(&x1_0_weight_packed[k * 64], 0, 64 * sizeof(rank_real));
     for (int i = 0; i < 51; i++) {
       x1_0_weight_packed[k * 64 + i] = x1_0_weight[i * 51 + k];
     }
   }
 #pragma omp for nowait
   for (int k = 0; k < 51; k++) {
+    memset(&x2_0_weight_packed[k * 64], 0, 64 * sizeof(rank_real));
     for (int i = 0; i < 51; i++) {
       x2_0_weight_packed[k * 64 + i] = x2_0_weight[i * 51 + k];
     }
   }
 #pragma omp for nowait
   for (int k = 0; k < 51; k++) {
+    memset(&x3_0_weight_packed[k * 64], 0, 64 * sizeof(rank_real));
     for (int i = 0; i < 51; i++) {
       x3_0_weight_packed[k * 64 + i] = x3_0_weight[i * 51 + k];
     }
@@ -247,24 +250,30 @@ static void train_totals_0(const struct train_step *step)
   }
 #pragma omp for nowait
   for (int i = 0; i < 256; i++) {
+    for (int j = 51; j < 56; j++) {
+      deep_0_weight_packed_1[RANK_HALF_AT(i, j, 51, 64)] = 0;
+    }
     for (int j = 0; j < 51; j++) {
       deep_0_weight_packed_1[RANK_HALF_AT(i, j, 51, 64)] = deep_0_weight[i * 51 + j];
     }
   }
 #pragma omp for nowait
   for (int k = 0; k < 51; k++) {
+    memset(&x3_0_weight_packed_1[k * 64], 0, 64 * sizeof(rank_real));
     for (int i = 0; i < 51; i++) {
       x3_0_weight_packed_1[k * 64 + i] = x3_0_weight[k * 51 + i];
     }
   }
 #pragma omp for nowait
   for (int k = 0; k < 51; k++) {
+    memset(&x2_0_weight_packed_1[k * 64], 0, 64 * sizeof(rank_real));
     for (int i = 0; i < 51; i++) {
       x2_0_weight_packed_1[k * 64 + i] = x2_0_weight[k * 51 + i];
     }
   }
 #pragma omp for nowait
   for (int k = 0; k < 51; k++) {
+    memset(&x1_0_weight_packed_1[k * 64], 0, 64 * sizeof(rank_real));
     for (int i = 0; i < 51; i++) {
       x1_0_weight_packed_1[k * 64 + i] = x1_0_weight[k * 51 + i];
     }
@@ -341,6 +350,7 @@ static void train_tile_0(
     for (int x = 0; x < 3; x++) {
       x0[s * 64 + x + 48] = dense[s * 3 + x];
     }
+    memset(&x0[s * 64 + 51], 0, 13 * sizeof(rank_real)); /* padding */
   }
 
   /* group 2: all rows of the tile */

@@ -153,6 +153,7 @@ static void predict_prepare(const struct predict_step *step)
   }
 #pragma omp for nowait
   for (int k = 0; k < 64; k++) {
+    memset(&logit_0_weight_packed[k * 208], 0, 208 * sizeof(rank_real));
     for (int i = 0; i < 200; i++) {
       logit_0_weight_packed[k * 208 + i] = logit_0_weight[i * 64 + k];
     }

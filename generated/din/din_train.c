@@ -278,6 +278,7 @@ static void train_totals_0(const struct train_step *step)
   }
 #pragma omp for nowait
   for (int k = 0; k < 64; k++) {
+    memset(&logit_0_weight_packed[k * 208], 0, 208 * sizeof(rank_real));
     for (int i = 0; i < 200; i++) {
       logit_0_weight_packed[k * 208 + i] = logit_0_weight[i * 64 + k];
     }
@@ -290,6 +291,7 @@ static void train_totals_0(const struct train_step *step)
   }
 #pragma omp for nowait
   for (int i = 0; i < 80; i++) {
+    memset(&logit_1_weight_packed_1[i * 208], 0, 208 * sizeof(rank_real));
     for (int j = 0; j < 200; j++) {
       logit_1_weight_packed_1[i * 208 + j] = logit_1_weight[i * 200 + j];
     }

@@ -140,12 +140,16 @@ static void predict_prepare(const struct predict_step *step)
   }
 #pragma omp for nowait
   for (int d = 0; d < 32; d++) {
+    for (int i = 36; i < 40; i++) {
+      score_0_weight_packed[RANK_HALF_AT(d, i, 36, 48)] = 0;
+    }
     for (int i = 0; i < 36; i++) {
       score_0_weight_packed[RANK_HALF_AT(d, i, 36, 48)] = score_0_weight[i * 96 + d + 64];
     }
   }
 #pragma omp for nowait
   for (int k = 0; k < 64; k++) {
+    memset(&logit_0_weight_packed[k * 208], 0, 208 * sizeof(rank_real));
     for (int i = 0; i < 200; i++) {
       logit_0_weight_packed[k * 208 + i] = logit_0_weight[i * 64 + k];
     }
@@ -230,6 +234,9 @@ static void predict_tile_0(
         score_0_weight_plus[d * 48 + i] =
           score_0_weight_turned[d * 48 + i] + score_0_weight_turned_1[d * 48 + i] * t[s * 32 + d];
       }
+    }
+    for (int d = 0; d < 32; d++) {
+      memset(&score_0_weight_plus[d * 48 + 36], 0, 12 * sizeof(rank_real)); /* padding */
     }
     /* [L_len, 32] x [32, 36]; 2304 flops for each row */
     RANK_GEMM(L_len, 36, 32, h + L_row * 32, 32, 1, score_0_weight_plus, 48, (rank_vec){0},

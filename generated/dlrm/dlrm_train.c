@@ -238,6 +238,9 @@ static void train_totals_0(const struct train_step *step)
   }
 #pragma omp for nowait
   for (int i = 0; i < 64; i++) {
+    for (int j = 22; j < 24; j++) {
+      logit_0_weight_packed_1[RANK_HALF_AT(i, j, 22, 32)] = 0;
+    }
     for (int j = 0; j < 22; j++) {
       logit_0_weight_packed_1[RANK_HALF_AT(i, j, 22, 32)] = logit_0_weight[i * 22 + j];
     }
@@ -356,6 +359,7 @@ static void train_tile_0(
     for (int p = 0; p < 6; p++) {
       logit_0_in[s * 32 + p + 16] = pair[p];
     }
+    memset(&logit_0_in[s * 32 + 22], 0, 10 * sizeof(rank_real)); /* padding */
   }
 
   /* group 6: all rows of the tile */

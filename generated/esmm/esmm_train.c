@@ -224,12 +224,14 @@ static void train_totals_0(const struct train_step *step)
   }
 #pragma omp for nowait
   for (int i = 0; i < 256; i++) {
+    memset(&cc_logit_0_weight_packed_1[i * 32], 0, 32 * sizeof(rank_real));
     for (int j = 0; j < 30; j++) {
       cc_logit_0_weight_packed_1[i * 32 + j] = cc_logit_0_weight[i * 30 + j];
     }
   }
 #pragma omp for nowait
   for (int i = 0; i < 256; i++) {
+    memset(&click_logit_0_weight_packed_1[i * 32], 0, 32 * sizeof(rank_real));
     for (int j = 0; j < 30; j++) {
       click_logit_0_weight_packed_1[i * 32 + j] = click_logit_0_weight[i * 30 + j];
     }
@@ -302,6 +304,7 @@ static void train_tile_0(
     for (int i = 0; i < 6; i++) {
       x[s * 32 + i + 24] = dense[s * 6 + i];
     }
+    memset(&x[s * 32 + 30], 0, 2 * sizeof(rank_real)); /* padding */
   }
 
   /* group 2: all rows of the tile */

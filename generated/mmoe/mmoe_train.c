@@ -264,12 +264,14 @@ static void train_totals_0(const struct train_step *step)
   }
 #pragma omp for nowait
   for (int e = 0; e < 4; e++) {
+    memset(&cc_logit_0_weight_packed[e * 32], 0, 32 * sizeof(rank_real));
     for (int i = 0; i < 30; i++) {
       cc_logit_0_weight_packed[e * 32 + i] = cc_logit_0_weight[e * 30 + i];
     }
   }
 #pragma omp for nowait
   for (int e = 0; e < 4; e++) {
+    memset(&click_logit_0_weight_packed[e * 32], 0, 32 * sizeof(rank_real));
     for (int i = 0; i < 30; i++) {
       click_logit_0_weight_packed[e * 32 + i] = click_logit_0_weight[e * 30 + i];
     }
@@ -277,6 +279,7 @@ static void train_totals_0(const struct train_step *step)
 #pragma omp for nowait
   for (int e = 0; e < 4; e++) {
     for (int u = 0; u < 64; u++) {
+      memset(&expert_0_weight_packed_1[e * 2048 + u * 32], 0, 32 * sizeof(rank_real));
       for (int i = 0; i < 30; i++) {
         expert_0_weight_packed_1[e * 2048 + u * 32 + i] = expert_0_weight[e * 1920 + u * 30 + i];
       }
@@ -365,6 +368,7 @@ static void train_tile_0(
     for (int i = 0; i < 6; i++) {
       x[s * 32 + i + 24] = dense[s * 6 + i];
     }
+    memset(&x[s * 32 + 30], 0, 2 * sizeof(rank_real)); /* padding */
     /* mmoe.rank:23  click_logit = task(x, expert) */
     rank_real click_logit_0_sum[4];
     for (int e = 0; e < 4; e++) {

@@ -427,6 +427,7 @@ static void train_tile_0(
     for (int k = 0; k < 12; k++) {
       d_a_0_turned[s * 16 + k] = ad[s * 12 + k];
     }
+    memset(&d_a_0_turned[s * 16 + 12], 0, 4 * sizeof(rank_real)); /* padding */
   }
 
   /* group 2: all rows of the tile */

@@ -197,6 +197,9 @@ static void train_totals_0(const struct train_step *step)
   }
 #pragma omp for nowait
   for (int i = 0; i < 256; i++) {
+    for (int j = 51; j < 56; j++) {
+      deep_0_weight_packed_1[RANK_HALF_AT(i, j, 51, 64)] = 0;
+    }
     for (int j = 0; j < 51; j++) {
       deep_0_weight_packed_1[RANK_HALF_AT(i, j, 51, 64)] = deep_0_weight[i * 51 + j];
     }
@@ -256,6 +259,7 @@ static void train_tile_0(
     for (int x = 0; x < 3; x++) {
       deep_0_in[s * 64 + x + 48] = dense[s * 3 + x];
     }
+    memset(&deep_0_in[s * 64 + 51], 0, 13 * sizeof(rank_real)); /* padding */
   }
 
   /* group 2: all rows of the tile */

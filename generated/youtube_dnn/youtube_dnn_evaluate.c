@@ -215,6 +215,7 @@ static void evaluate_tile_0(const struct evaluate_step *step, struct evaluate_ti
       item_vector[s * 80 + d] = items_item[d];
     }
     item_vector[s * 80 + 64] = step->bias[item[s]];
+    memset(&item_vector[s * 80 + 65], 0, 15 * sizeof(rank_real)); /* padding */
     /* youtube_dnn.rank:29  often = log(max(share, 1e-6)) */
     often[s] = rank_log(rank_max(share[s], 1e-06f));
     /* youtube_dnn.rank:25  output item_vector = concat(items[item], bias[item]) */

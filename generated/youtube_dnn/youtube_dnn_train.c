@@ -323,6 +323,7 @@ static void train_tile_0(
       item_vector[s * 80 + d] = items_item[d];
     }
     item_vector[s * 80 + 64] = step->bias[item[s]];
+    memset(&item_vector[s * 80 + 65], 0, 15 * sizeof(rank_real)); /* padding */
     /* youtube_dnn.rank:29  often = log(max(share, 1e-6)) */
     often[s] = rank_log(rank_max(share[s], 1e-06f));
   }
@@ -346,6 +347,7 @@ static void train_tile_0(
       user_vector[s * 80 + d] = u_1_sum[s * 64 + d] + u_1_bias[d];
     }
     user_vector[s * 80 + 64] = 1.0f;
+    memset(&user_vector[s * 80 + 65], 0, 15 * sizeof(rank_real)); /* padding */
     /* youtube_dnn.rank:31  own   = dot(user_vector, item_vector) - often */
     rank_real own_sum_here = 0;
 #pragma omp simd reduction(+ : own_sum_here)
