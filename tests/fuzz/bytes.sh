@@ -39,7 +39,7 @@ esac
 [ ! -d "tests/fuzz/corpus/$what" ] || cp "tests/fuzz/corpus/$what"/* "$folder/$what/"
 clang-19 $flags -Icompiler tests/fuzz/fuzz_$what.c $sources -l:libxxhash.a -lz -fopenmp -lm \
   -o "$folder/fuzz_$what" || exit 1
-"$folder/fuzz_$what" -max_total_time="$seconds" -max_len=4000 -timeout=20 -rss_limit_mb=4096 -detect_leaks=0 \
+"$folder/fuzz_$what" -max_total_time="$seconds" -max_len=4000 -timeout=$((20 * ${RANKC_PATIENCE:-1})) -rss_limit_mb=4096 -detect_leaks=0 \
   -verbosity=0 -print_final_stats=1 -artifact_prefix="$folder/$what-" "$folder/$what" 2>"$folder/$what.said" || {
   tail -n 40 "$folder/$what.said"
   exit 1
