@@ -37,6 +37,19 @@ static int concerns(int what, int use, part of, const unsigned char *requests, i
   return (what & use) != 0 && (of == WHOLE || (of == REQUEST) == (requests[which] != 0));
 }
 
+/* What fits have learnt of, only they know. */
+static wrong check_fits(const rank_opened *o, const rank_batch *b)
+{
+  wrong w = {RANK_OK, -1, -1, 0, 0};
+  int input;
+  long ids;
+  if (o->library->model->nfits > 0 && rank_fits_ready(o->fits) &&
+      rank_fits_check(o->fits, b, &input, &w.at, &ids) != 0) {
+    w = (wrong){RANK_BAD_ID, -1, input, w.at, ids};
+  }
+  return w;
+}
+
 static wrong check(const rank_opened *o, const rank_batch *b, int use, part of)
 {
   const rank_model *m = o->library->model;
@@ -62,20 +75,12 @@ static wrong check(const rank_opened *o, const rank_batch *b, int use, part of)
       return w;
     }
   }
-  const rank_fits *fits = o->fits;
-  if (w.status == RANK_OK && b->n > 0 && rank_fits_ready(fits)) {
-    int input;
-    long ids;
-    if (rank_fits_check(fits, b, &input, &w.at, &ids) != 0) {
-      w = (wrong){RANK_BAD_ID, -1, input, w.at, ids};
-    }
-  }
-  return w;
+  return w.status == RANK_OK && b->n > 0 ? check_fits(o, b) : w;
 }
 
-rank_status library_check(const rank_opened *o, const rank_batch *b, int use, part of)
+rank_status library_check(const rank_opened *o, const rank_batch *b, int usual, int use, part of)
 {
-  return check(o, b, use, of).status;
+  return (usual ? check_fits(o, b) : check(o, b, use, of)).status;
 }
 
 rank_status library_explain(
@@ -119,20 +124,16 @@ size_t rank_library_scratch(const rank_opened *o, const rank_batch *b, int use)
     }
   }
   if (use == RANK_TO_TRAIN) {
-    return o->training ? o->library->train_bytes(&o->state, &measured, 1) + derived + ALIGN : ALIGN;
+    return o->training ? o->library->train_bytes(&o->state, &measured, 1) + derived + RANK_ALIGN
+                       : RANK_ALIGN;
   }
-  return m->workspace(&o->state, &measured, 1, 0) + derived + ALIGN;
-}
-
-void *library_aligned(void *scratch)
-{
-  return (void *)(((uintptr_t)scratch + ALIGN - 1) / ALIGN * ALIGN);
+  return m->workspace(&o->state, &measured, 1, 0) + derived + RANK_ALIGN;
 }
 
 char *library_with_fits(
   const rank_opened *o, const rank_batch **b, rank_batch *whole, void *scratch)
 {
-  char *work = library_aligned(scratch);
+  char *work = rank_library_aligned(scratch);
   if (o->library->model->nfits == 0) {
     return work;
   }
@@ -143,13 +144,12 @@ char *library_with_fits(
   return work + rank_fits_room(o->fits, whole->n);
 }
 
-rank_status rank_library_predict(const rank_opened *o, const rank_batch *b, rank_real *const *out,
-  const rank_list_out *lists, void *scratch)
+rank_status rank_library_predict(const rank_opened *o, const rank_batch *b, int usual,
+  rank_real *const *out, const rank_list_out *lists, void *scratch)
 {
   const rank_model *m = o->library->model;
-  int (*is_usual)(const rank_state *, const rank_batch *) = o->library->is_usual;
-  if (o->enc != NULL || is_usual == NULL || !is_usual(&o->state, b)) {
-    rank_status status = check(o, b, RANK_TO_PREDICT, WHOLE).status;
+  if (!usual || m->nfits > 0) {
+    rank_status status = library_check(o, b, usual, RANK_TO_PREDICT, WHOLE);
     if (status != RANK_OK || b->n == 0) {
       return status;
     }

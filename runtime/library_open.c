@@ -160,11 +160,11 @@ rank_status rank_library_save(const rank_opened *o, const char *path, char *mess
   return library_say(failed ? RANK_BAD_FILE : RANK_OK, &e, message, size);
 }
 
-rank_status rank_library_train(
-  rank_opened *o, const rank_batch *b, const rank_step *step, double *loss, void *scratch)
+rank_status rank_library_train(rank_opened *o, const rank_batch *b, int usual,
+  const rank_step *step, double *loss, void *scratch)
 {
   double unused;
-  rank_status status = library_check(o, b, RANK_TO_TRAIN, WHOLE);
+  rank_status status = library_check(o, b, usual, RANK_TO_TRAIN, WHOLE);
   if (status != RANK_OK || b->n == 0) {
     return status;
   }

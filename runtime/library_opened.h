@@ -6,11 +6,13 @@
 #include "rank_error.h"
 #include "rank_library.h"
 
-enum { ALIGN = 64, SLACK = 64 };
+#include <stddef.h>
+
+enum { SLACK = 64 };
 
 struct rank_opened {
+  rank_state state; /* first: rank_library_state */
   const rank_library *library;
-  rank_state state;
   int training; /* state is rank_state_new's; else param[] point into the map or to the heap */
   char *map;    /* the weights file, or NULL */
   size_t map_bytes;
@@ -18,6 +20,7 @@ struct rank_opened {
   struct rank_fits *fits;                 /* those of enc, or a frozen library's own; or NULL */
   void *request_prepared, *rank_prepared; /* as state.prepared, for the parts of a split program */
 };
+_Static_assert(offsetof(struct rank_opened, state) == 0, "rank_library_state");
 
 /* library_weights.c. The first leaves what it made to the second when it fails. */
 struct rank_weights;
@@ -26,10 +29,9 @@ void library_close_weights(rank_opened *o);
 
 typedef enum part { WHOLE, REQUEST, CANDIDATES } part; /* whose inputs a batch has */
 
-rank_status library_check(const rank_opened *o, const rank_batch *b, int use, part of);
+rank_status library_check(const rank_opened *o, const rank_batch *b, int usual, int use, part of);
 rank_status library_explain(
   const rank_opened *o, const rank_batch *b, int use, part of, char *message, size_t size);
-void *library_aligned(void *scratch);
 /* Puts what fits compute into *b, at the beginning of scratch; what is left of it, or NULL. */
 char *library_with_fits(
   const rank_opened *o, const rank_batch **b, rank_batch *whole, void *scratch);

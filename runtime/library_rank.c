@@ -25,7 +25,7 @@ typedef struct ranking {  /* what a call's scratch holds */
 static size_t take(size_t *used, size_t bytes)
 {
   size_t at = *used;
-  *used = (at + bytes + ALIGN - 1) / ALIGN * ALIGN;
+  *used = (at + bytes + RANK_ALIGN - 1) / RANK_ALIGN * RANK_ALIGN;
   return at;
 }
 
@@ -72,7 +72,7 @@ size_t rank_library_rank_scratch(const rank_opened *o, long n)
   s.prepared = o->rank_prepared;
   size_t used = lay_out(o, n, NULL, &unused);
   size_t rank = o->library->model->split->rank.bytes(&s, &all, 1);
-  return used + (request > rank ? request : rank) + 2 * (size_t)ALIGN;
+  return used + (request > rank ? request : rank) + 2 * (size_t)RANK_ALIGN;
 }
 
 static void same_lists(
@@ -119,10 +119,12 @@ static rank_status rank_all(const rank_opened *o, const rank_batch *request,
 }
 
 rank_status rank_library_rank(const rank_opened *o, const rank_batch *request,
-  const rank_batch *candidates, rank_real *const *out, void *scratch)
+  const rank_batch *candidates, int usual, rank_real *const *out, void *scratch)
 {
-  rank_status status = library_check(o, request, RANK_TO_PREDICT, REQUEST);
-  status = status == RANK_OK ? library_check(o, candidates, RANK_TO_PREDICT, CANDIDATES) : status;
+  rank_status status = library_check(o, request, usual, RANK_TO_PREDICT, REQUEST);
+  if (status == RANK_OK) {
+    status = library_check(o, candidates, usual, RANK_TO_PREDICT, CANDIDATES);
+  }
   if (status != RANK_OK || candidates->n == 0) {
     return status;
   }
@@ -132,7 +134,7 @@ rank_status rank_library_rank(const rank_opened *o, const rank_batch *request,
     }
   }
   return scratch == NULL ? RANK_NO_MEMORY
-                         : rank_all(o, request, candidates, out, library_aligned(scratch));
+                         : rank_all(o, request, candidates, out, rank_library_aligned(scratch));
 }
 
 rank_status rank_library_rank_explain(const rank_opened *o, const rank_batch *request,

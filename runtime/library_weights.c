@@ -20,7 +20,7 @@
 
 static void *aligned_memory(size_t bytes)
 {
-  return aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN);
+  return aligned_alloc(RANK_ALIGN, (bytes + RANK_ALIGN - 1) / RANK_ALIGN * RANK_ALIGN);
 }
 
 static int is_mapped(const rank_opened *o, const void *p)

@@ -131,7 +131,9 @@ static int pack(const rank_state *s, size_t (*fill)(const rank_state *s, void *p
   void **prepared, rank_error *e)
 {
   size_t bytes = fill(s, NULL);
-  *prepared = bytes > 0 ? aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN) : NULL;
+  *prepared = bytes > 0
+                ? aligned_alloc(RANK_ALIGN, (bytes + RANK_ALIGN - 1) / RANK_ALIGN * RANK_ALIGN)
+                : NULL;
   if (*prepared == NULL) {
     return bytes > 0 ? rank_fail(e, "out of memory: %zu bytes of packed weights", bytes) : 0;
   }

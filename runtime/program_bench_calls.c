@@ -106,7 +106,7 @@ static int call_request(bench_driver *d, room *r, const rank_batch *b, double *t
   const rank_batch request = {1, r->part[0], b->offset, NULL},
                    candidates = {b->n, r->part[1], b->offset, NULL};
   double start = rank_now();
-  rank_status status = rank_library_rank(o, &request, &candidates, r->out, r->work.data);
+  rank_status status = rank_library_rank(o, &request, &candidates, 0, r->out, r->work.data);
   *took = rank_now() - start;
   if (status != RANK_OK) {
     rank_library_rank_explain(o, &request, &candidates, d->e.text, sizeof d->e.text);

@@ -19,11 +19,21 @@ typedef struct rank_library { /* a model's */
   size_t (*train_bytes)(const rank_state *s, const rank_batch *b, int threads);
   rank_status (*train)(rank_state *s, const rank_batch *b, const rank_step *step, double *loss,
     void *work); /* both NULL in a library that only predicts */
-  /* Whether a batch to predict is as it should be; 0 is asked again. May be NULL. */
-  int (*is_usual)(const rank_state *s, const rank_batch *b);
 } rank_library;
 
-typedef struct rank_opened rank_opened; /* a library with weights */
+typedef struct rank_opened rank_opened; /* a library with weights; its rank_state comes first */
+
+static inline const rank_state *rank_library_state(const rank_opened *o)
+{
+  return (const void *)o;
+}
+
+enum { RANK_ALIGN = 64 }; /* of what generated code works in */
+
+static inline void *rank_library_aligned(void *scratch)
+{
+  return (char *)scratch + (-(uintptr_t)scratch & (RANK_ALIGN - 1));
+}
 
 /* Messages go into message[size], cut to fit; message may be NULL. */
 rank_status rank_library_open(
@@ -44,17 +54,18 @@ typedef struct rank_list_out {
   int32_t *because;
   rank_real *part;
 } rank_list_out;
-/* lists: one for each of the model's, or NULL. */
-rank_status rank_library_predict(const rank_opened *o, const rank_batch *b, rank_real *const *out,
-  const rank_list_out *lists, void *scratch);
+/* lists: one for each of the model's, or NULL. usual, here and below: the caller has looked at every length, id
+ * and number (rank_usual.h) and found nothing, and there are rows; 0: they are looked at here. */
+rank_status rank_library_predict(const rank_opened *o, const rank_batch *b, int usual,
+  rank_real *const *out, const rank_list_out *lists, void *scratch);
 /* request: one row, of inputs per request; candidates: rows, of the others. */
 rank_status rank_library_rank(const rank_opened *o, const rank_batch *request,
-  const rank_batch *candidates, rank_real *const *out, void *scratch);
+  const rank_batch *candidates, int usual, rank_real *const *out, void *scratch);
 size_t rank_library_rank_scratch(const rank_opened *o, long n);
 rank_status rank_library_rank_explain(const rank_opened *o, const rank_batch *request,
   const rank_batch *candidates, char *message, size_t size);
-rank_status rank_library_train(
-  rank_opened *o, const rank_batch *b, const rank_step *step, double *loss, void *scratch);
+rank_status rank_library_train(rank_opened *o, const rank_batch *b, int usual,
+  const rank_step *step, double *loss, void *scratch);
 /* Checks a batch and says what is wrong with it. */
 rank_status rank_library_explain(
   const rank_opened *o, const rank_batch *b, int use, char *message, size_t size);

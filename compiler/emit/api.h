@@ -51,7 +51,9 @@ Str api_named(
 void api_put(Api *a, const char *text);                /* the same, into the file */
 void api_head(Api *a, ApiHead which, const char *end); /* a function's head, and what follows it */
 
-void api_check(Api *a);                 /* NAME_library.c: what its inputs have to be */
+/* What a function of a library is given. */
+typedef enum ApiRows { ROWS_PREDICT, ROWS_TRAIN, ROWS_REQUEST, ROWS_CANDIDATES } ApiRows;
+void api_check(Api *a, ApiRows rows);   /* NAME_library.c, NAME_training.c: what it has to be */
 Str api_header(Api *a);                 /* NAME.h */
 Str api_library(Api *a, bool training); /* NAME_library.c, or NAME_training.c */
 

@@ -3,6 +3,7 @@
 
 #include "afm_parts.h"
 #include "rank_library.h"
+#include "rank_usual.h"
 
 #pragma GCC visibility push(default) /* the library shows nothing but these */
 #include "afm.h"
@@ -15,6 +16,35 @@ static const unsigned char inputs_used[] = {
 static const unsigned char dims_used[] = {
   0,
 };
+
+static const uint32_t rank_low_0[] = {0, 1000, 1500, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+static const uint32_t rank_size_0[] = {1000, 500, 200, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+RANK_INLINE uint32_t rank_odd_in_batch(const rank_state *s, const rank_batch *b, long n)
+{
+  (void)s, (void)b, (void)n;
+  uint32_t rank_odd = 0;
+  if (b->input[0] == NULL) {
+    return 1;
+  }
+  if (b->input[1] == NULL) {
+    return 1;
+  }
+  rank_odd |= rank_odd_fields(b->input[0], n, 3, rank_low_0, rank_size_0);
+  rank_odd |= rank_odd_numbers(b->input[1], n);
+  return rank_odd;
+}
+
+RANK_APART int rank_usual_many_batch(const rank_state *s, const rank_batch *b)
+{
+  return b->n > 0 && rank_odd_in_batch(s, b, b->n) == 0;
+}
+
+/* Whether the runtime need not look at it. */
+RANK_INLINE int rank_usual_batch(const void *model, const rank_batch *b)
+{
+  const rank_state *s = rank_library_state(model);
+  return b->n == 1 ? rank_odd_in_batch(s, b, 1) == 0 : rank_usual_many_batch(s, b);
+}
 
 static const rank_library self = {
   .model = &afm_model,
@@ -65,7 +95,8 @@ int afm_train_step(
   arrays a;
   rank_batch b = of_batch(batch, &a);
   rank_step step = {.lr = rate, .steps = steps};
-  return (int)rank_library_train((void *)model, &b, &step, loss, scratch);
+  int usual = rank_usual_batch(model, &b);
+  return (int)rank_library_train((void *)model, &b, usual, &step, loss, scratch);
 }
 
 int afm_explain_batch(const afm *model, const afm_batch *batch, char *message, size_t size)

@@ -3,6 +3,7 @@
 
 #include "din_dice_parts.h"
 #include "rank_library.h"
+#include "rank_usual.h"
 
 #pragma GCC visibility push(default) /* the library shows nothing but these */
 #include "din_dice.h"
@@ -16,6 +17,38 @@ static const unsigned char inputs_used[] = {
 static const unsigned char dims_used[] = {
   RANK_TO_PREDICT | RANK_TO_TRAIN,
 };
+
+RANK_INLINE uint32_t rank_odd_in_batch(const rank_state *s, const rank_batch *b, long n)
+{
+  (void)s, (void)b, (void)n;
+  uint32_t rank_odd = 0;
+  rank_odd |= rank_odd_lists(b->offset[0], n, 50);
+  if (rank_odd != 0) { /* and so where lists end is not known */
+    return 1;
+  }
+  if (b->input[0] == NULL) {
+    return 1;
+  }
+  if (b->input[2] == NULL) {
+    return 1;
+  }
+  rank_odd |= rank_odd_ids(b->input[0], n, 2000);
+  rank_odd |= rank_odd_ids(b->input[1], b->offset[0][n], 2000);
+  rank_odd |= rank_odd_numbers(b->input[2], n);
+  return rank_odd;
+}
+
+RANK_APART int rank_usual_many_batch(const rank_state *s, const rank_batch *b)
+{
+  return b->n > 0 && rank_odd_in_batch(s, b, b->n) == 0;
+}
+
+/* Whether the runtime need not look at it. */
+RANK_INLINE int rank_usual_batch(const void *model, const rank_batch *b)
+{
+  const rank_state *s = rank_library_state(model);
+  return b->n == 1 ? rank_odd_in_batch(s, b, 1) == 0 : rank_usual_many_batch(s, b);
+}
 
 static const rank_library self = {
   .model = &din_dice_model,
@@ -69,7 +102,8 @@ int din_dice_train_step(din_dice *model, const din_dice_batch *batch, double rat
   arrays a;
   rank_batch b = of_batch(batch, &a);
   rank_step step = {.lr = rate, .steps = steps};
-  return (int)rank_library_train((void *)model, &b, &step, loss, scratch);
+  int usual = rank_usual_batch(model, &b);
+  return (int)rank_library_train((void *)model, &b, usual, &step, loss, scratch);
 }
 
 int din_dice_explain_batch(

@@ -22,25 +22,34 @@ static const unsigned char dims_used[] = {
   0,
 };
 
-/* The usual batch, in one pass; the runtime looks again at one that is not. (No model is called
- * rank_odd.) */
-static int is_usual(const rank_state *s, const rank_batch *b)
+RANK_INLINE uint32_t rank_odd_in_rows(const rank_state *s, const rank_batch *b, long n)
 {
-  (void)s;
-  uint32_t rank_odd = (uint32_t)(b->n <= 0);
-  rank_odd |= rank_odd_lists(b->offset[0], b->n, 500);
+  (void)s, (void)b, (void)n;
+  uint32_t rank_odd = 0;
+  rank_odd |= rank_odd_lists(b->offset[0], n, 500);
   if (rank_odd != 0) { /* and so where lists end is not known */
-    return 0;
+    return 1;
   }
-  rank_odd |= rank_odd_ids(b->input[0], b->offset[0][b->n], INT32_MAX);
-  return rank_odd == 0;
+  rank_odd |= rank_odd_ids(b->input[0], b->offset[0][n], INT32_MAX);
+  return rank_odd;
+}
+
+RANK_APART int rank_usual_many_rows(const rank_state *s, const rank_batch *b)
+{
+  return b->n > 0 && rank_odd_in_rows(s, b, b->n) == 0;
+}
+
+/* Whether the runtime need not look at it. */
+RANK_INLINE int rank_usual_rows(const void *model, const rank_batch *b)
+{
+  const rank_state *s = rank_library_state(model);
+  return b->n == 1 ? rank_odd_in_rows(s, b, 1) == 0 : rank_usual_many_rows(s, b);
 }
 
 static const rank_library self = {
   .model = &item_cf_model,
   .inputs = inputs_used,
   .dims = dims_used,
-  .is_usual = is_usual,
 };
 
 /* The runtime knows inputs and axes by number. */
@@ -103,13 +112,14 @@ int item_cf_predict(
 {
   arrays a;
   rank_batch b = of_inputs(inputs, &a);
+  int usual = rank_usual_rows(model, &b);
   const rank_list_out lists[] = {
     {outputs->rec_item, outputs->rec_score, outputs->rec_because, outputs->rec_part},
   };
   rank_real *const out[] = {
     0,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, lists, scratch);
+  return (int)rank_library_predict((const void *)model, &b, usual, out, lists, scratch);
 }
 
 int item_cf_explain(const item_cf *model, const item_cf_inputs *inputs, char *message, size_t size)

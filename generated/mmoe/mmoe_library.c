@@ -19,24 +19,39 @@ static const unsigned char dims_used[] = {
   0,
 };
 
-static const uint32_t low_0[] = {0, 100, 150};
-static const uint32_t size_0[] = {100, 50, 40};
-/* The usual batch, in one pass; the runtime looks again at one that is not. (No model is called
- * rank_odd.) */
-static int is_usual(const rank_state *s, const rank_batch *b)
+static const uint32_t rank_low_0[] = {0, 100, 150, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+static const uint32_t rank_size_0[] = {100, 50, 40, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+RANK_INLINE uint32_t rank_odd_in_rows(const rank_state *s, const rank_batch *b, long n)
 {
-  (void)s;
-  uint32_t rank_odd = (uint32_t)(b->n <= 0);
-  rank_odd |= rank_odd_fields(b->input[0], b->n, 3, low_0, size_0);
-  rank_odd |= rank_odd_numbers(b->input[1], b->n * 6);
-  return rank_odd == 0;
+  (void)s, (void)b, (void)n;
+  uint32_t rank_odd = 0;
+  if (b->input[0] == NULL) {
+    return 1;
+  }
+  if (b->input[1] == NULL) {
+    return 1;
+  }
+  rank_odd |= rank_odd_fields(b->input[0], n, 3, rank_low_0, rank_size_0);
+  rank_odd |= rank_odd_numbers(b->input[1], n * 6);
+  return rank_odd;
+}
+
+RANK_APART int rank_usual_many_rows(const rank_state *s, const rank_batch *b)
+{
+  return b->n > 0 && rank_odd_in_rows(s, b, b->n) == 0;
+}
+
+/* Whether the runtime need not look at it. */
+RANK_INLINE int rank_usual_rows(const void *model, const rank_batch *b)
+{
+  const rank_state *s = rank_library_state(model);
+  return b->n == 1 ? rank_odd_in_rows(s, b, 1) == 0 : rank_usual_many_rows(s, b);
 }
 
 static const rank_library self = {
   .model = &mmoe_model,
   .inputs = inputs_used,
   .dims = dims_used,
-  .is_usual = is_usual,
 };
 
 /* The runtime knows inputs and axes by number. */
@@ -99,11 +114,16 @@ int mmoe_predict(
 {
   arrays a;
   rank_batch b = of_inputs(inputs, &a);
+  int usual = rank_usual_rows(model, &b);
   rank_real *const out[] = {
     outputs->ctr,
     outputs->ctcvr,
   };
-  return (int)rank_library_predict((const void *)model, &b, out, NULL, scratch);
+  if (usual && scratch != NULL) { /* nothing else is to be done */
+    return (int)mmoe_predict_batch(
+      rank_library_state((const void *)model), &b, out, rank_library_aligned(scratch), 1);
+  }
+  return (int)rank_library_predict((const void *)model, &b, usual, out, NULL, scratch);
 }
 
 int mmoe_explain(const mmoe *model, const mmoe_inputs *inputs, char *message, size_t size)

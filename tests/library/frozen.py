@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Two libraries of a model, say the one that `rankc build` makes and a frozen one, on the same made-up rows: one
-row, many, empty lists. What their inputs are is read in the header.
+row, many, empty lists. What their inputs are is read in the header. An id that none can be is refused by both.
 
     frozen.py NAME HEADER LIBRARY WEIGHTS LIBRARY WEIGHTS [TOLERANCE]      WEIGHTS: a file, or - for none"""
 
@@ -66,19 +66,33 @@ def predict(path, weights, batches):
     file = None if weights == "-" else weights.encode()
     if call["open"](c.byref(model), c.c_char_p(file), message, c.c_size_t(400)) != 0:
         sys.exit("%s: %s" % (path, message.value.decode()))
-    results = []
-    for rows in batches:
-        inputs = Inputs(**{what: value for what, value in rows.items()})
-        outputs = {}
+    def run(rows):
+        inputs, outputs = Inputs(**rows), {}
         for about, kind, what in members("outputs"):
             width = math.prod(int(x) for x in re.findall(r"\[(\d+)\]", about[about.index("[n]"):]))
             outputs[what] = ({"float": c.c_float, "int32_t": c.c_int32}[kind] * (rows["n"] * width + 1))()
         scratch = c.create_string_buffer(call["scratch"](model, c.byref(inputs)))
         status = call["predict"](model, c.byref(inputs), c.byref(Outputs(**outputs)), scratch)
+        said = call["explain"](model, c.byref(inputs), message, c.c_size_t(400))
+        if said != status:
+            sys.exit("%s: status %d, explained as %d" % (path, status, said))
+        return status, outputs
+
+    results = []
+    for rows in batches:
+        status, outputs = run(rows)
         if status != 0:
-            call["explain"](model, c.byref(inputs), message, c.c_size_t(400))
             sys.exit("%s: %s" % (path, message.value.decode()))
         results += [(what, list(value)) for what, value in outputs.items()]
+    for rows in (make_rows(1, random.Random(1), False), make_rows(7, random.Random(1), False)):
+        for about, kind, what in members("inputs"):
+            if kind == "int32_t" and not what.endswith("_offsets") and len(rows[what]) > 1:
+                for wrong in (-1, 2**31 - 2):
+                    last = rows[what][len(rows[what]) - 2]
+                    rows[what][len(rows[what]) - 2] = wrong
+                    if run(rows)[0] != 1 or b"input %s, row " % what.encode() not in message.value:
+                        sys.exit("%s: id %d of %s: %s" % (path, wrong, what, message.value.decode()))
+                    rows[what][len(rows[what]) - 2] = last
     call["close"](model)
     return results
 
