@@ -6,12 +6,14 @@
  *                axis of the others (the candidate beside each click) is contracted once, not for every
  *                position; pieces with a common factor (h, h - t, h * t) share one contraction, whose
  *                weights are folded per sample.
+ *   join         narrow contractions of the same operand: one (siblings.c).
  *
  * They run before gradients are taken, so the gradient program has the same shape. Exact but for
  * rounding. */
 
 #include "rules.h"
 #include "empty.h"
+#include "siblings.h"
 
 enum { MOST_TERMS = 32, MOST_IN_PRODUCT = 6, LEAST_ROWS = 4 };
 
@@ -344,6 +346,6 @@ static const Rule rewrite_rules[] = {
 
 Graph *pass_rewrite(Arena *a, const Graph *g)
 {
-  return rules_apply(
-    a, g, rewrite_rules, (int)(sizeof rewrite_rules / sizeof rewrite_rules[0]), true);
+  int rules = (int)(sizeof rewrite_rules / sizeof rewrite_rules[0]);
+  return siblings_join(a, rules_apply(a, g, rewrite_rules, rules, true));
 }
