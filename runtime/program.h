@@ -25,8 +25,9 @@ typedef struct program_options {
   const char *data, *valid, *load, *save, *out, *log, *cache, *batch_file;
   const char *index, *catalogue, *output, *id, *exclude, *lightgbm, *fit, *tables, *against, *plot;
   long epochs, batch, threads, rows, log_every, checkpoint; /* 0: not given */
-  long k, candidates;                                       /* 0: not given */
-  long steps, patience;                                     /* -1: not given */
+  int fewer_threads;    /* their number was not given: training may take fewer */
+  long k, candidates;   /* 0: not given */
+  long steps, patience; /* -1: not given */
   uint64_t seed;
   double lr, valid_split; /* 0: not given */
   int has_seed, no_cache, quiet, json, jsonl, approximate, funnel, csv;

@@ -145,7 +145,7 @@ static const struct {
   {T, {"patience", KEY_PATIENCE, "N", 0,
         "Stop after N epochs without a better one (0: never); the best one's weights are kept", 0}},
   {T | E | P | S | X | Q,
-    {"threads", KEY_THREADS, "N", 0, "Threads (default: the processors there are)", 0}},
+    {"threads", KEY_THREADS, "N", 0, "Threads (default: all, or one if training is faster)", 0}},
   {T | E | P | X | Q | B,
     {"cache", KEY_CACHE, "DIR", 0, "Where encoded data is kept (default ~/.cache/rankc)", 0}},
   {T | E | P | X | Q | B, {"no-cache", KEY_NO_CACHE, NULL, 0, "Keep no encoded data", 0}},
@@ -444,7 +444,6 @@ void program_parse(const rank_model *m, program_command command, const char *nam
   parsing p = {o, command};
   struct argp argp = {.options = options, .parser = parse_option, .doc = command_doc(command)};
   argp_parse(&argp, argc, argv, 0, NULL, &p);
-  if (o->threads == 0) {
-    o->threads = command == PROGRAM_BENCH ? 1 : program_processors();
-  }
+  o->fewer_threads = o->threads == 0;
+  o->threads = o->threads > 0 ? o->threads : command == PROGRAM_BENCH ? 1 : program_processors();
 }

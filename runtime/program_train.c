@@ -225,6 +225,7 @@ static int run_training(trainer *t, rank_error *e)
     .log_every = o->log_every > 0 ? o->log_every : 100,
     .checkpoint = o->checkpoint,
     .threads = (int)o->threads,
+    .fewer = o->fewer_threads,
     .drop_last = m->drop_last,
     .lr = o->lr > 0 ? o->lr : m->lr,
     .save = save,

@@ -214,6 +214,7 @@ typedef struct rank_training {
   long epochs, batch, patience, log_every;
   long checkpoint; /* steps between saves; 0: at ends of epochs alone */
   int threads, drop_last;
+  int fewer; /* steps may have one thread where that is faster */
   double lr;
   const char *save; /* NULL: not saved */
   const char *from; /* what the training data is called in messages: its file */
