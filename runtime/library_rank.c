@@ -45,9 +45,9 @@ static size_t lay_out(const rank_opened *o, long n, char *base, ranking *r)
     r->offset = (const int32_t **)(void *)(base + at[2]);
     r->same = (int32_t *)(void *)(base + at[3]);
   }
-  for (int part = 0; part < 2; part++) {
-    size_t where = take(&used, rank_fits_room(o->fits, part == 0 ? 1 : n));
-    r->fits[part] = base != NULL ? base + where : NULL;
+  for (int side = 0; side < 2; side++) {
+    size_t where = take(&used, rank_fits_room(o->fits, side == 0 ? 1 : n));
+    r->fits[side] = base != NULL ? base + where : NULL;
   }
   for (size_t k = 0; k < nvalues; k++) {
     size_t where = take(&used, (size_t)split->values[k] * sizeof(rank_real) + SLACK);
