@@ -25,6 +25,34 @@ enum { RANK_COLS = 2 };
 #define RANK_ROWS(J) 6
 #endif
 
+/* Multiply-adds take 4 cycles and two begin in each, so 8 sums must be open, or nearly: a single row of one
+ * vector would take 4 cycles where it is worth half of one. So rows are not split into full blocks and what
+ * is left, but into blocks that all have rows enough; bit n says that n rows can be. */
+#define RANK_GOOD(J) \
+  (RANK_VECTOR_BYTES < 64 || (J) == 3 || (J) == 4 ? ~0x26ULL \
+    : (J) == 1                                    ? ~0xe4feULL \
+    : (J) == 2                                    ? ~0x8ceULL \
+                                                  : ~0x2ULL)
+
+/* Rows in blocks of R, of M, that leave a number that is good, too. */
+RANK_INLINE long rank_full_rows(long m, long r, uint64_t good)
+{
+  const long tail = m < 2 * r ? m : m % r + r;
+  return m - tail + (tail >= r && ((good >> (tail - r)) & 1 || !((good >> tail) & 1)) ? r : 0);
+}
+
+/* Is a block of r the one for what is left? (less than two of the largest blocks) */
+RANK_INLINE int rank_fits(long left, long r, uint64_t good)
+{
+  return left >= r && ((good >> (left - r)) & 1 || !((good >> left) & 1));
+}
+
+/* Sums of A's columns read a line of it in every turn and a narrow panel has one line of B for it, so loads
+ * that have to wait for the second-level cache, and are tried again, take the place of others. */
+#define RANK_AHEAD(J, a_, a_k) \
+  if ((J) <= 2 && (a_k) > 1) \
+  __builtin_prefetch((a_) + 4 * (a_k))
+
 #define RANK_BLOCK(R, J, m0, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
   do { \
     rank_vec sum_[R][J]; \
@@ -42,6 +70,7 @@ enum { RANK_COLS = 2 };
     const rank_real *a_ = (A) + (m0) * (a_m); \
     for (long k_ = 0; k_ < (K); k_++, b_ += (ldb), a_ += (a_k)) { \
       rank_vec v_[J]; \
+      RANK_AHEAD(J, a_, a_k); \
       RANK_UNROLL for (int j_ = 0; j_ < (J); j_++) v_[j_] = rank_load(b_ + j_ * RANK_VL); \
       RANK_UNROLL for (int r_ = 0; r_ < (R); r_++) \
       { \
@@ -62,19 +91,28 @@ enum { RANK_COLS = 2 };
     } \
   } while (0)
 
-/* One block of R rows if that many are left. */
+/* Blocks of R rows, fewer than the most. */
 #define RANK_REST(R, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
-  if (RANK_ROWS(J) > (R) && (M)-m_ >= (R)) { \
-    RANK_BLOCK(R, J, m_, n0, K, A, a_m, a_k, B, ldb, INIT, DONE); \
-    m_ += (R); \
+  if (RANK_ROWS(J) > (R)) { \
+    for (; rank_fits((M)-m_, R, RANK_GOOD(J)); m_ += (R)) \
+      RANK_BLOCK(R, J, m_, n0, K, A, a_m, a_k, B, ldb, INIT, DONE); \
   }
 
 #define RANK_PANEL(J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
   do { \
     long m_ = 0; \
-    for (; m_ + RANK_ROWS(J) <= (M); m_ += RANK_ROWS(J)) \
+    for (const long f_ = rank_full_rows(M, RANK_ROWS(J), RANK_GOOD(J)); m_ < f_; \
+         m_ += RANK_ROWS(J)) \
       RANK_BLOCK(RANK_ROWS(J), J, m_, n0, K, A, a_m, a_k, B, ldb, INIT, DONE); \
-    RANK_REST(8, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+    if ((J) == 1) { \
+      RANK_REST(12, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+      RANK_REST(11, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+      RANK_REST(9, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+    } \
+    if ((J) <= 2) \
+      RANK_REST(8, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+    if ((J) == 2) \
+      RANK_REST(5, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
     RANK_REST(4, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
     RANK_REST(3, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
     RANK_REST(2, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
@@ -163,18 +201,21 @@ enum { RANK_COLS = 2 };
 
 #define RANK_HALF_ROWS(J) ((J) == 1 ? 12 : (J) == 2 ? 9 : 6)
 #define RANK_HALF_REST(R, J, M, K, A, a_m, B, ldb, DONE) \
-  if (RANK_HALF_ROWS(J) > (R) && (M)-m_ >= (R)) { \
-    RANK_HALF_BLOCK(R, J, m_, K, A, a_m, B, ldb, DONE); \
-    m_ += (R); \
+  if (RANK_HALF_ROWS(J) > (R)) { \
+    for (; rank_fits((M)-m_, R, RANK_GOOD((J) + 1)); m_ += (R)) \
+      RANK_HALF_BLOCK(R, J, m_, K, A, a_m, B, ldb, DONE); \
   }
 
 /* J whole vectors and a half. */
 #define RANK_HALF_PANEL(J, M, K, A, a_m, B, ldb, DONE) \
   do { \
     long m_ = 0; \
-    for (; m_ + RANK_HALF_ROWS(J) <= (M); m_ += RANK_HALF_ROWS(J)) \
+    for (const long f_ = rank_full_rows(M, RANK_HALF_ROWS(J), RANK_GOOD((J) + 1)); m_ < f_; \
+         m_ += RANK_HALF_ROWS(J)) \
       RANK_HALF_BLOCK(RANK_HALF_ROWS(J), J, m_, K, A, a_m, B, ldb, DONE); \
     RANK_HALF_REST(8, J, M, K, A, a_m, B, ldb, DONE) \
+    if ((J) == 1) \
+      RANK_HALF_REST(5, J, M, K, A, a_m, B, ldb, DONE) \
     RANK_HALF_REST(4, J, M, K, A, a_m, B, ldb, DONE) \
     RANK_HALF_REST(3, J, M, K, A, a_m, B, ldb, DONE) \
     RANK_HALF_REST(2, J, M, K, A, a_m, B, ldb, DONE) \
@@ -190,19 +231,84 @@ enum { RANK_COLS = 2 };
       RANK_GEMM(M, N, K, A, a_m, 1, B, ldb, (rank_vec){0}, DONE); \
   } while (0)
 
-/* Sums over many rows (K), as weight gradients are: in chunks that stay in the first-level cache, as long
- * as each other. Rows of B that are a multiple of 512 bytes apart share a part of the cache's sets, so
- * fewer of them stay. INIT must read what DONE wrote; chunks change no bit. */
-#define RANK_ROW_BYTES(ldb) ((long)(ldb) * (long)sizeof(rank_real))
-#define RANK_ROW_CHUNK(ldb) \
-  (RANK_ROW_BYTES(ldb) % 1024 == 0 ? 32 : RANK_ROW_BYTES(ldb) % 512 == 0 ? 64 : 96)
+/* ---- sums over many rows ---- */
+
+/* Of half a vector, here two rows of C share one: b[k][32], b[k][32], b[k][33], b[k][33], ... is multiplied by
+ * pairs of A's numbers that lie side by side (a_m is 1). Every element is still summed in order of k. P pairs
+ * of rows x J vectors and a half. */
+#define RANK_TWIN_BLOCK(P, J, m0, n0, K, A, a_k, B, ldb, INIT, DONE) \
+  do { \
+    rank_vec sum_[2 * (P)][J], twin_[P]; \
+    RANK_UNROLL for (int p_ = 0; p_ < (P); p_++) \
+    { \
+      rank_vec half_[2]; \
+      RANK_UNROLL for (int i_ = 0; i_ < 2; i_++) RANK_UNROLL for (int j_ = 0; j_ <= (J); j_++) \
+      { \
+        const long row = (m0) + 2 * p_ + i_, col = (n0) + j_ * RANK_VL; \
+        const rank_vec init_ = (INIT); \
+        if (j_ < (J)) \
+          sum_[2 * p_ + i_][j_] = init_; \
+        else \
+          half_[i_] = init_; \
+      } \
+      twin_[p_] = rank_twins(half_[0], half_[1]); \
+    } \
+    const rank_real *b_ = (B) + (n0), *a_ = (A) + (m0); \
+    for (long k_ = 0; k_ < (K); k_++, b_ += (ldb), a_ += (a_k)) { \
+      rank_vec v_[J]; \
+      RANK_UNROLL for (int j_ = 0; j_ < (J); j_++) v_[j_] = rank_load(b_ + j_ * RANK_VL); \
+      const rank_vec half_ = rank_load(b_ + (J)*RANK_VL), w_ = rank_twins(half_, half_); \
+      RANK_UNROLL for (int r_ = 0; r_ < 2 * (P); r_++) \
+      { \
+        const rank_vec x_ = rank_splat(a_[r_]); \
+        RANK_UNROLL for (int j_ = 0; j_ < (J); j_++) sum_[r_][j_] += x_ * v_[j_]; \
+      } \
+      RANK_UNROLL for (int p_ = 0; p_ < (P); p_++) twin_[p_] += rank_splat_pair(a_ + 2 * p_) * w_; \
+    } \
+    RANK_UNROLL for (int r_ = 0; r_ < 2 * (P); r_++) RANK_UNROLL for (int j_ = 0; j_ <= (J); j_++) \
+    { \
+      const long row = (m0) + r_, col = (n0) + j_ * RANK_VL; \
+      const rank_vec sum = j_ < (J) ? sum_[r_][j_] : rank_twin(twin_[r_ / 2], r_ % 2); \
+      DONE; \
+    } \
+  } while (0)
+
+#define RANK_TWINS(J) ((J) == 1 ? 8 : (J) == 2 ? 5 : 3)
+#define RANK_TWIN_PANEL(J, M, n0, K, A, a_k, B, ldb, INIT, DONE) \
+  do { \
+    long m_ = 0; \
+    for (; m_ + 2 * RANK_TWINS(J) <= (M); m_ += 2 * RANK_TWINS(J)) \
+      RANK_TWIN_BLOCK(RANK_TWINS(J), J, m_, n0, K, A, a_k, B, ldb, INIT, DONE); \
+    for (; m_ + 4 <= (M); m_ += 4) \
+      RANK_TWIN_BLOCK(2, J, m_, n0, K, A, a_k, B, ldb, INIT, DONE); \
+    for (; m_ < (M); m_++) \
+      RANK_BLOCK(1, (J) + 1, m_, n0, K, A, 1, a_k, B, ldb, INIT, DONE); \
+  } while (0)
+
+/* RANK_GEMM whose last panel has a half of a vector, if that is worth it. */
+#define RANK_GEMM_TWINS(M, N, K, A, a_m, a_k, B, ldb, INIT, DONE) \
+  do { \
+    enum { last_ = RANK_VECTORS(N) / RANK_PANELS(N) - 1, whole_ = RANK_VECTORS(N) - last_ - 1 }; \
+    if (RANK_HALF(N) && (a_m) == 1 && last_ > 0 && last_ < 4) { \
+      if (whole_ > 0) \
+        RANK_GEMM(M, (whole_ > 0 ? whole_ : 1) * RANK_VL, K, A, a_m, a_k, B, ldb, INIT, DONE); \
+      RANK_TWIN_PANEL( \
+        (last_ > 0 && last_ < 4 ? last_ : 1), M, whole_ *RANK_VL, K, A, a_k, B, ldb, INIT, DONE); \
+    } else \
+      RANK_GEMM(M, N, K, A, a_m, a_k, B, ldb, INIT, DONE); \
+  } while (0)
+
+/* Sums over many rows (K), as weight gradients are: in chunks, as long as each other. A longer one reads and
+ * writes C less often, a shorter one keeps more of B in the first-level cache. INIT must read what DONE wrote;
+ * chunks change no bit. */
+enum { RANK_ROW_CHUNK = 96 };
 #define RANK_GEMM_ROWS(M, N, K, A, a_m, a_k, B, ldb, INIT, DONE) \
   do { \
-    const long rows_ = (K), chunks_ = (rows_ + RANK_ROW_CHUNK(ldb) - 1) / RANK_ROW_CHUNK(ldb); \
+    const long rows_ = (K), chunks_ = (rows_ + RANK_ROW_CHUNK - 1) / RANK_ROW_CHUNK; \
     for (long chunk_ = 0; chunk_ < chunks_; chunk_++) { \
       const long first_ = rows_ * chunk_ / chunks_; \
       const long some_ = rows_ * (chunk_ + 1) / chunks_ - first_; \
-      RANK_GEMM( \
+      RANK_GEMM_TWINS( \
         M, N, some_, (A) + first_ * (a_k), a_m, a_k, (B) + first_ * (ldb), ldb, INIT, DONE); \
     } \
   } while (0)

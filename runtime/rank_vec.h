@@ -75,6 +75,31 @@ RANK_INLINE rank_vec rank_add_pairs(rank_vec x)
 #endif
 }
 
+/* x[0], y[0], x[1], y[1], ...: of the lower halves; and one of the two again, with zeros behind it */
+RANK_INLINE rank_vec rank_twins(rank_vec x, rank_vec y)
+{
+#if RANK_VECTOR_BYTES == 64 && !defined RANK_F64
+  return __builtin_shufflevector(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+#else
+  (void)y;
+  return x; /* not halved */
+#endif
+}
+
+RANK_INLINE rank_vec rank_twin(rank_vec x, int second)
+{
+#if RANK_VECTOR_BYTES == 64 && !defined RANK_F64
+  const rank_vec zero = {0};
+  return second ? __builtin_shufflevector(
+                    x, zero, 1, 3, 5, 7, 9, 11, 13, 15, 16, 17, 18, 19, 20, 21, 22, 23)
+                : __builtin_shufflevector(
+                    x, zero, 0, 2, 4, 6, 8, 10, 12, 14, 16, 17, 18, 19, 20, 21, 22, 23);
+#else
+  (void)second;
+  return x; /* not halved */
+#endif
+}
+
 /* Full unrolling of loops with constant bounds, so that arrays of vectors live in registers. */
 #ifdef __clang__
 #define RANK_UNROLL _Pragma("clang loop unroll(full)")

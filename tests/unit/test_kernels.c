@@ -12,14 +12,14 @@
 
 #include <cmocka.h>
 
-enum { MOST = 40, DEEP = 6, LD = 64 };
+enum { MOST = 40, DEEP = 6, LD = 112 };
 
-static rank_real a[MOST * DEEP], b[DEEP][LD], packed[DEEP * LD], out[MOST * LD];
+static rank_real a[MOST * DEEP], turned[DEEP][MOST], b[DEEP][LD], packed[DEEP * LD], out[MOST * LD];
 
 static void fill(void)
 {
   for (int i = 0; i < MOST * DEEP; i++) {
-    a[i] = (rank_real)(i * 7 % 11 - 5);
+    turned[i % DEEP][i / DEEP] = a[i] = (rank_real)(i * 7 % 11 - 5);
   }
   for (int k = 0; k < DEEP; k++) {
     for (int n = 0; n < LD; n++) {
@@ -75,6 +75,11 @@ static void clear(rank_real x)
         rank_store(out + row * LD + col, sum)); \
     } \
     check(rows, N, 3); \
+    for (int turn = 0; turn < 2; turn++) { \
+      RANK_GEMM_ROWS(rows, N, DEEP, turned[0], 1, MOST, b[0], LD, rank_load(out + row * LD + col), \
+        rank_store(out + row * LD + col, sum)); \
+    } \
+    check(rows, N, 5); \
   }
 
 static void test_whole_vectors(void **state)
@@ -96,6 +101,8 @@ static void test_halves(void **state)
   TRY(40)
   TRY(50)
   TRY(56)
+  TRY(88)
+  TRY(104)
 }
 
 static void test_more_than_a_half(void **state)
