@@ -6,16 +6,18 @@
  *
  * One idea: lookups are dealt to buckets first, each a stretch of the table's rows, so that what is
  * updated one after another lies close together and page tables stay cached. A bucket's lookups fit the
- * first-level cache; there those of an id are chained, and while its rows are updated the next ones are
- * on their way from memory. Neither how many threads there are nor which of them takes a bucket changes
- * a bit of the result. */
+ * first-level cache; there those of an id are chained where they were dealt, so that no two threads
+ * write to one cache line. A thread takes a bucket ahead, and while the rows of one are updated, those of
+ * the other are on their way from memory. Neither how many threads there are nor which of them takes a
+ * bucket changes a bit of the result. */
 
 #include "rank_vec.h"
 
 #include <string.h>
 
 typedef struct rank_lookup {
-  int32_t id, at; /* at: its number among the lookups */
+  int32_t id; /* once it is chained: where the next lookup of its id was dealt to, or -1 */
+  int32_t at; /* its number among the lookups */
 } rank_lookup;
 
 typedef struct rank_lookups {
@@ -28,18 +30,18 @@ typedef struct rank_lookups {
   rank_lookup *dealt; /* [n] bucket by bucket, within one in the order of the batch */
   int32_t *count;     /* [parts][buckets] lookups of each part's share */
   int32_t *start;     /* [buckets + 1] in `dealt` */
+  int *taken;         /* buckets that threads have taken */
   rank_lookup
-    *first;        /* [n] the first lookup of each id of a bucket, from where the bucket starts */
+    *first; /* [n] each id of a bucket, and where its first lookup was dealt to; bucket by bucket */
   int32_t *chains; /* [buckets] ids in each */
-  int32_t *next;   /* [n] the next lookup of the same id, or -1 */
   rank_lookup
     *cell;         /* [parts][cells] of a hash table: the last lookup of an id, id -1 where empty */
   long cells;      /* a power of two, at least 2 n */
   double *norm;    /* [n] squared norm of the summed row, at its first lookup */
-  int32_t *of_row; /* [rows of the table] its first lookup, or -1: where all rows are updated */
+  int32_t *of_row; /* [rows of the table] `at` of its first, or -1: where all rows are updated */
 } rank_lookups;
 
-/* A bucket's ids, each with its first lookup. */
+/* A bucket's ids, each with where its first lookup was dealt to. */
 typedef struct rank_chains {
   const rank_lookup *first;
   long count;
@@ -86,9 +88,9 @@ static inline void rank_lookups_carve(
   r->dealt = rank_carve(work, used, sizeof(rank_lookup) * n);
   r->count = rank_carve(work, used, sizeof(int32_t) * (size_t)(r->buckets * parts));
   r->start = rank_carve(work, used, sizeof(int32_t) * (size_t)(r->buckets + 1));
+  r->taken = rank_carve(work, used, sizeof *r->taken);
   r->first = rank_carve(work, used, sizeof(rank_lookup) * n);
   r->chains = rank_carve(work, used, sizeof(int32_t) * (size_t)r->buckets);
-  r->next = rank_carve(work, used, sizeof(int32_t) * n);
   r->norm = rank_carve(work, used, sizeof(double) * n);
   r->cell = rank_carve(work, used, sizeof(rank_lookup) * (size_t)(r->cells * parts));
   r->d = rank_carve(work, used, sizeof(rank_real) * (n * (size_t)width + 64));
@@ -126,6 +128,8 @@ static inline void rank_lookups_count(const rank_lookups *r, int part, int parts
 static inline void rank_lookups_deal(const rank_lookups *r, int part, int parts)
 {
   int32_t to[RANK_MOST_BUCKETS], sum = 0;
+  if (part == 0)
+    *r->taken = 0;
   if (r->buckets == 1) { /* all of them, as they are */
     if (part == 0) {
       r->start[0] = 0;
@@ -159,38 +163,55 @@ static inline int rank_lookups_rise(const rank_lookup *dealt, long n)
   return !falls;
 }
 
+/* The next bucket that no thread has taken, or one behind the last. */
+static inline int rank_lookups_take(const rank_lookups *r)
+{
+  int bucket;
+#pragma omp atomic capture
+  bucket = (*r->taken)++;
+  return bucket;
+}
+
+/* The lookups of a bucket that is not chained yet, each by itself; none behind the last bucket. */
+static inline rank_chains rank_lookups_of(const rank_lookups *r, int bucket)
+{
+  return bucket < r->buckets
+           ? (rank_chains){r->dealt + r->start[bucket], r->start[bucket + 1] - r->start[bucket], 0}
+           : (rank_chains){r->dealt, 0, 0};
+}
+
 /* Chains the lookups of a bucket by id, in the order of first occurrence. */
 static inline rank_chains rank_lookups_chain(const rank_lookups *r, int bucket, int part)
 {
-  const long from = r->start[bucket], n = r->start[bucket + 1] - from;
+  const int32_t from = r->start[bucket], to = r->start[bucket + 1], n = to - from;
+  rank_lookup *dealt = r->dealt;
   rank_lookup *cell = r->cell + (long)part * r->cells, *first = r->first + from;
   uint32_t cells = 16, count = 0;
-  if (n <= RANK_BUCKET && rank_lookups_rise(r->dealt + from, n)) {
-    memcpy(first, r->dealt + from, sizeof *first * (size_t)n);
-    if (r->buckets == 1)
-      memset(r->next, -1, sizeof *r->next * (size_t)n);
-    for (long k = 0; k < n && r->buckets > 1; k++)
-      r->next[first[k].at] = -1;
-    r->chains[bucket] = (int32_t)n;
+  if (n <= RANK_BUCKET && rank_lookups_rise(dealt + from, n)) {
+    for (int32_t k = from; k < to; k++) {
+      first[k - from] = (rank_lookup){dealt[k].id, k};
+      dealt[k].id = -1;
+    }
+    r->chains[bucket] = n;
     return (rank_chains){first, n, 1};
   }
-  while (cells < 2 * n)
+  while (cells < 2 * (uint32_t)n)
     cells *= 2;
   memset(cell, -1, sizeof *cell * cells);
-  for (long k = 0; k < n; k++) {
-    const rank_lookup x = r->dealt[from + k];
+  for (int32_t k = from; k < to; k++) {
+    const rank_lookup x = {dealt[k].id, k};
     uint32_t at = ((uint32_t)x.id * 2654435769u >> 7) & (cells - 1);
     while (cell[at].id >= 0 && cell[at].id != x.id)
       at = (at + 1) & (cells - 1);
     if (cell[at].id < 0)
       first[count++] = x;
     else
-      r->next[cell[at].at] = x.at;
+      dealt[cell[at].at].id = k;
     cell[at] = x;
-    r->next[x.at] = -1;
+    dealt[k].id = -1;
   }
   r->chains[bucket] = (int32_t)count;
-  return (rank_chains){first, count, count == n};
+  return (rank_chains){first, count, count == (uint32_t)n};
 }
 
 /* Where all rows are updated: the first lookup of each, or -1. rank_lookups_clear comes first. */
@@ -211,22 +232,26 @@ static inline void rank_lookups_point(const rank_lookups *r, rank_chains c)
     r->of_row[c.first[k].id] = c.first[k].at;
 }
 
-/* A bucket as it was chained. */
+/* A bucket as it was chained; an empty one behind the last. */
 static inline rank_chains rank_lookups_chained(const rank_lookups *r, int bucket)
 {
+  if (bucket >= r->buckets)
+    return (rank_chains){r->first, 0, 0};
   const long n = r->start[bucket + 1] - r->start[bucket];
   return (rank_chains){r->first + r->start[bucket], r->chains[bucket], r->chains[bucket] == n};
 }
 
-/* g = the sum of a chain's gradient rows. */
+/* g = the sum of the gradient rows of the chain that starts at `first` of what was dealt. */
 RANK_INLINE void rank_lookups_sum(
   const rank_lookups *r, int32_t first, long width, rank_real *restrict g)
 {
-  const rank_real *d = r->d + first * width;
+  rank_lookup x = r->dealt[first];
+  const rank_real *d = r->d + x.at * width;
   for (long j = 0; j < width; j++)
     g[j] = d[j];
-  for (int32_t i = r->next[first]; i >= 0; i = r->next[i]) {
-    d = r->d + i * width;
+  while (x.id >= 0) {
+    x = r->dealt[x.id];
+    d = r->d + x.at * width;
     for (long j = 0; j < width; j++)
       g[j] += d[j];
   }
@@ -236,15 +261,16 @@ RANK_INLINE void rank_lookups_sum(
 RANK_INLINE void rank_lookups_numbers(
   const rank_lookups *r, int once, const rank_lookup *first, int n, rank_real *restrict g)
 {
-  if (n > 0 && once && first[n - 1].at - first[0].at == n - 1) { /* one after another */
-    memcpy(g, r->d + first[0].at, sizeof *g * (size_t)n);
+  const rank_lookup *dealt = r->dealt;
+  if (n > 0 && once && dealt[first[n - 1].at].at - dealt[first[0].at].at == n - 1) {
+    memcpy(g, r->d + dealt[first[0].at].at, sizeof *g * (size_t)n); /* one after another */
     return;
   }
   for (int k = 0; k < n; k++)
-    g[k] = r->d[first[k].at];
+    g[k] = r->d[dealt[first[k].at].at];
   for (int k = 0; k < n && !once; k++)
-    for (int32_t i = r->next[first[k].at]; i >= 0; i = r->next[i])
-      g[k] += r->d[i];
+    for (int32_t i = dealt[first[k].at].id; i >= 0; i = dealt[i].id)
+      g[k] += r->d[dealt[i].at];
 }
 
 /* norm[first of each chain] = the squared norm of its sum, 0 elsewhere in these chains. */
@@ -254,13 +280,13 @@ static inline void rank_lookups_norms(const rank_lookups *r, rank_chains c)
     double square = 0;
     for (long j = 0; j < r->width; j++) {
       rank_real g = 0;
-      for (int32_t i = c.first[k].at; i >= 0; i = r->next[i]) {
-        g += r->d[i * r->width + j];
-        r->norm[i] = 0;
+      for (int32_t i = c.first[k].at; i >= 0; i = r->dealt[i].id) {
+        g += r->d[r->dealt[i].at * r->width + j];
+        r->norm[r->dealt[i].at] = 0;
       }
       square += (double)g * (double)g;
     }
-    r->norm[c.first[k].at] = square;
+    r->norm[r->dealt[c.first[k].at].at] = square;
   }
 }
 
@@ -269,6 +295,14 @@ RANK_INLINE void rank_soon(const rank_real *p, long count)
 {
   for (long i = 0; i < count; i += 64 / (long)sizeof *p)
     __builtin_prefetch(p + i, 1);
+}
+
+/* `count` numbers that will be written later, into the second-level cache: what the first one can have under
+ * way at a time is too little for a row from memory in every few nanoseconds. */
+RANK_INLINE void rank_later(const rank_real *p, long count)
+{
+  for (long i = 0; i < count; i += 64 / (long)sizeof *p)
+    __builtin_prefetch(p + i, 0, 2);
 }
 
 /* `count` numbers that will be read soon. */

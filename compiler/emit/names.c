@@ -20,11 +20,11 @@ static const char *const reserved[] = {"auto", "break", "case", "char", "const",
   "work", "main", "exp", "log", "y0", "y1", "yn", "j0", "j1", "jn", "gamma", "index", "signal",
   "linux", "unix", "to", "at", "grad", "b", "slots", "threads", "totals", "prepared", "ready",
   "tiles", "hyper", "random", "most", "each", "i", "j", "k", "g", "id", "rows", "soon", "now",
-  "left", "some", "from", "ids", "grads", "TILE", "SLOTS", "COLUMNS", "KEPT", "TURNED", "self",
-  "arrays", "of_inputs", "of_batch", "of_request", "of_candidates", "inputs_used", "dims_used",
-  "asm", "typeof", "NULL", "NAN", "INFINITY", "memcpy", "memset", "malloc", "free", "abort", "sqrt",
-  "tanh", "pow", "fabs", "fmax", "fmin", "erf", "floor", "expm1", "log1p", "signbit", "isnan",
-  "isinf", "isfinite", "rank", "st", NULL};
+  "next", "later", "far", "left", "some", "from", "ids", "grads", "TILE", "SLOTS", "COLUMNS",
+  "KEPT", "TURNED", "self", "arrays", "of_inputs", "of_batch", "of_request", "of_candidates",
+  "inputs_used", "dims_used", "asm", "typeof", "NULL", "NAN", "INFINITY", "memcpy", "memset",
+  "malloc", "free", "abort", "sqrt", "tanh", "pow", "fabs", "fmax", "fmin", "erf", "floor", "expm1",
+  "log1p", "signbit", "isnan", "isinf", "isfinite", "rank", "st", NULL};
 
 /* How macros of the headers begin that generated C includes, and names that C keeps for itself. */
 static const char *const reserved_starts[] = {"rank_", "RANK_", "__", "M_E", "M_L", "M_P", "M_1",

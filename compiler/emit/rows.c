@@ -2,8 +2,9 @@
  *
  * The rows' gradients stand in lists of lookups, which are dealt to buckets and chained by id
  * (runtime/rank_table.h). Tables that are looked up by the same ids share the list's order: their rows
- * are updated in one loop, while those of the next ids are on their way from memory. A row's optimizer
- * states lie side by side, so that it takes two places in memory and not one for each of them. */
+ * are updated in one loop, while those of the next ids and of the next bucket are on their way from
+ * memory. A row's optimizer states lie side by side, so that it takes two places in memory and not one for
+ * each of them. */
 
 #include "writer.h"
 
@@ -191,22 +192,44 @@ static void update_whole(Emit *e, int param)
   put_close(e, "}");
 }
 
+/* Fetches the row of `id`, and those of its states: `how` is rank_soon or rank_later. */
+static void row_fetch(Emit *e, int param, const char *how, const char *id)
+{
+  long width = row_width(e, param);
+  int states = e->g->train.optimizer.nstates;
+  put_line(e, "%s(step->%.*s + %.*s, %ld);", how, STR_ARG(e->param_name[param]),
+    STR_ARG(row_at(e, id, width)), width);
+  if (states > 0) {
+    put_line(e, "%s(step->state->state[%d][0] + %.*s, %ld);", how, param,
+      STR_ARG(row_at(e, id, width * states)), width * states);
+  }
+}
+
 /* What the update of an id's rows a few turns later will touch, into the cache. */
 static void rows_soon(Emit *e, int param)
 {
   Str name = e->param_name[param];
   long width = row_width(e, param);
-  int states = e->g->train.optimizer.nstates;
-  put_line(e, "rank_soon(step->%.*s + %.*s, %ld);", STR_ARG(name),
-    STR_ARG(row_at(e, "soon.id", width)), width);
-  if (states > 0) {
-    put_line(e, "rank_soon(step->state->state[%d][0] + %.*s, %ld);", param,
-      STR_ARG(row_at(e, "soon.id", width * states)), width * states);
-  }
+  row_fetch(e, param, "rank_soon", "soon.id");
   if (!plan_is_late(e->p, grad_of(e, param)->node)) {
+    Str at = put_text(e, "step->%.*s_rows.dealt[soon.at].at", STR_ARG(name));
     put_line(e, "rank_soon(step->%.*s_rows.d + %.*s, %ld);", STR_ARG(name),
-      STR_ARG(row_at(e, "soon.at", width)), width);
+      STR_ARG(row_at(e, str_copy(e->arena, at).s, width)), width);
   }
+}
+
+/* Rows of the bucket that this thread has taken next: one with each that it updates. */
+static void rows_later(Emit *e, int leader)
+{
+  put_open(e, "if (id < later.count) {");
+  put_line(e, "const long far = later.first[id].id;");
+  for (int i = 0; i < e->g->grads.n; i++) {
+    const Grad *grad = &e->g->grads.data[i];
+    if (is_table(grad) && lookups_leader(e, grad->param) == leader) {
+      row_fetch(e, grad->param, "rank_later", "far");
+    }
+  }
+  put_close(e, "}");
 }
 
 /* The row of one id: its lookups' gradients summed, and the sum applied. */
@@ -219,7 +242,8 @@ static void row_apply(Emit *e, const Grad *grad)
   if (plan_is_late(e->p, grad->node)) {
     row_pointers(e, grad->param, "now.id");
     put_line(e, "%srank_real g[%ld] = {0};", aligned, width);
-    put_open(e, "for (long at = now.at; at >= 0; at = step->%.*s_rows.next[at]) {", STR_ARG(name));
+    put_open(e, "for (long k = now.at; k >= 0; k = step->%.*s_rows.dealt[k].id) {", STR_ARG(name));
+    put_line(e, "const long at = step->%.*s_rows.dealt[k].at;", STR_ARG(name));
     late_row_print(e, grad, "g", str_copy(e->arena, e->own_name).s);
     put_close(e, "}");
   } else {
@@ -286,15 +310,31 @@ static bool numbers_alone(const Emit *e, int leader)
   return sharing == 1 && row_width(e, leader) == 1 && !plan_is_late(e->p, grad_of(e, leader)->node);
 }
 
+/* The same with a bucket taken ahead, whose rows can be fetched while those of `b` are updated. */
+static void bucket_loop_ahead(Emit *e, int leader)
+{
+  Str rows = put_text(e, "step->%.*s_rows", STR_ARG(e->param_name[leader]));
+  put_open(e, "for (int b = rank_lookups_take(&%.*s), next; b < %.*s.buckets; b = next) {",
+    STR_ARG(rows), STR_ARG(rows));
+  put_line(e, "next = rank_lookups_take(&%.*s);", STR_ARG(rows));
+  put_line(e, "const rank_chains later = rank_lookups_%s(&%.*s, next);",
+    e->g->train.optimizer.clip_norm > 0 ? "chained" : "of", STR_ARG(rows));
+}
+
 /* The rows that were looked up, of all tables that share their ids with `leader`. */
 static void update_touched(Emit *e, int leader)
 {
   const Optimizer *o = &e->g->train.optimizer;
   Str name = e->param_name[leader];
-  bucket_loop(e, leader);
+  bool alone = numbers_alone(e, leader), ahead = !alone && table_is_large(e, leader);
+  if (ahead) {
+    bucket_loop_ahead(e, leader);
+  } else {
+    bucket_loop(e, leader);
+  }
   put_line(e, "const rank_chains ids = rank_lookups_%s(&step->%.*s_rows, b%s);",
     o->clip_norm > 0 ? "chained" : "chain", STR_ARG(name), o->clip_norm > 0 ? "" : ", part");
-  if (numbers_alone(e, leader)) {
+  if (alone) {
     numbers_apply(e, grad_of(e, leader));
     put_close(e, "}");
     return;
@@ -303,6 +343,9 @@ static void update_touched(Emit *e, int leader)
   put_line(e, "const rank_lookup now = ids.first[id];");
   put_line(
     e, "const rank_lookup soon = ids.first[id + %d < ids.count ? id + %d : id];", AHEAD, AHEAD);
+  if (ahead) {
+    rows_later(e, leader);
+  }
   for (int pass = 0; pass < 2; pass++) {
     for (int i = 0; i < e->g->grads.n; i++) {
       const Grad *grad = &e->g->grads.data[i];

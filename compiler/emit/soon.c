@@ -18,9 +18,10 @@ typedef struct Soon {
   const Node *gather[MOST_TABLES];
 } Soon;
 
-static bool is_large(const Emit *e, const Node *gather)
+/* Does its table not stay in the cache by itself? */
+bool table_is_large(const Emit *e, int param)
 {
-  const Param *table = &e->g->params.data[gather->leaf];
+  const Param *table = &e->g->params.data[param];
   long width = plan_layout(e->g, table->type, false).width;
   long rows = table->rows;
   return rows == 0 || rows * width * 4 > CACHED_BYTES;
@@ -32,7 +33,7 @@ static void find(Soon *s, const Node *n, bool top)
   if (!top && plan_stored(s->e->p, n)) {
     return;
   }
-  if (n->op == OP_GATHER && n->in[0]->op == OP_INPUT && is_large(s->e, n)) {
+  if (n->op == OP_GATHER && n->in[0]->op == OP_INPUT && table_is_large(s->e, n->leaf)) {
     for (int i = 0; i < s->n; i++) {
       if (s->gather[i]->leaf == n->leaf && s->gather[i]->in[0] == n->in[0]) {
         return;

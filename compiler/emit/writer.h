@@ -131,6 +131,7 @@ void stmt_print(Emit *e, const Stmt *s);
 
 /* soon.c */
 void rows_fetch(Emit *e, const Block *b); /* rows that a later sample looks up, into the cache */
+bool table_is_large(const Emit *e, int param);
 
 /* reduce.c, pieces.c, leave.c */
 void reduce_print(Emit *e, const Stmt *s);

@@ -642,7 +642,7 @@ static void train_update(struct train_step *step, int part, int parts)
       const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->v + soon.id * 16L, 16);
       rank_soon(step->state->state[0][0] + soon.id * 32L, 32);
-      rank_soon(step->v_rows.d + soon.at * 16L, 16);
+      rank_soon(step->v_rows.d + step->v_rows.dealt[soon.at].at * 16L, 16);
       { /* v */
         _Alignas(64) rank_real g[16];
         rank_lookups_sum(&step->v_rows, now.at, 16, g);

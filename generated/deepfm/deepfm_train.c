@@ -485,7 +485,7 @@ static void train_update(struct train_step *step, int part, int parts)
       const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->v + soon.id * 16L, 16);
       rank_soon(step->state->state[0][0] + soon.id * 32L, 32);
-      rank_soon(step->v_rows.d + soon.at * 16L, 16);
+      rank_soon(step->v_rows.d + step->v_rows.dealt[soon.at].at * 16L, 16);
       rank_soon(step->w + soon.id, 1);
       rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
       { /* v */
@@ -504,7 +504,8 @@ static void train_update(struct train_step *step, int part, int parts)
         rank_real *restrict m = step->state->state[1][0] + now.id * 2L;
         rank_real *restrict v_1 = step->state->state[1][1] + now.id * 2L;
         rank_real g[1] = {0};
-        for (long at = now.at; at >= 0; at = step->w_rows.next[at]) {
+        for (long k = now.at; k >= 0; k = step->w_rows.dealt[k].id) {
+          const long at = step->w_rows.dealt[k].at;
           const long s = at / 3;
           g[0] += step->d_logit[s];
         }

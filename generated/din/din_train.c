@@ -800,7 +800,7 @@ static void train_update(struct train_step *step, int part, int parts)
       const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->ads + soon.id * 32L, 32);
       rank_soon(step->state->state[0][0] + soon.id * 64L, 64);
-      rank_soon(step->ads_rows.d + soon.at * 32L, 32);
+      rank_soon(step->ads_rows.d + step->ads_rows.dealt[soon.at].at * 32L, 32);
       { /* ads */
         _Alignas(64) rank_real g[32];
         rank_lookups_sum(&step->ads_rows, now.at, 32, g);

@@ -297,7 +297,7 @@ static void train_update(struct train_step *step, int part, int parts)
       const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->v + soon.id * 12L, 12);
       rank_soon(step->state->state[0][0] + soon.id * 12L, 12);
-      rank_soon(step->v_rows.d + soon.at * 12L, 12);
+      rank_soon(step->v_rows.d + step->v_rows.dealt[soon.at].at * 12L, 12);
       rank_soon(step->w + soon.id, 1);
       rank_soon(step->state->state[1][0] + soon.id, 1);
       { /* v */
@@ -314,7 +314,8 @@ static void train_update(struct train_step *step, int part, int parts)
         rank_real *restrict w_1 = step->w + now.id;
         rank_real *restrict s_0 = step->state->state[1][0] + now.id;
         rank_real g[1] = {0};
-        for (long at = now.at; at >= 0; at = step->w_rows.next[at]) {
+        for (long k = now.at; k >= 0; k = step->w_rows.dealt[k].id) {
+          const long at = step->w_rows.dealt[k].at;
           const long s = at / 3;
           g[0] += step->d_logit[s];
         }

@@ -290,7 +290,8 @@ static void train_update(struct train_step *step, int part, int parts)
         rank_real *restrict m = step->state->state[0][0] + now.id * 32L;
         rank_real *restrict v_1 = step->state->state[0][1] + now.id * 32L;
         _Alignas(64) rank_real g[16] = {0};
-        for (long at = now.at; at >= 0; at = step->v_rows.next[at]) {
+        for (long k = now.at; k >= 0; k = step->v_rows.dealt[k].id) {
+          const long at = step->v_rows.dealt[k].at;
           const long s = at / 3;
 #pragma omp simd
           for (int d = 0; d < 16; d++) {
@@ -307,7 +308,8 @@ static void train_update(struct train_step *step, int part, int parts)
         rank_real *restrict m = step->state->state[1][0] + now.id * 2L;
         rank_real *restrict v_1 = step->state->state[1][1] + now.id * 2L;
         rank_real g[1] = {0};
-        for (long at = now.at; at >= 0; at = step->w_rows.next[at]) {
+        for (long k = now.at; k >= 0; k = step->w_rows.dealt[k].id) {
+          const long at = step->w_rows.dealt[k].at;
           const long s = at / 3;
           g[0] += step->d_logit[s];
         }

@@ -250,7 +250,7 @@ static void train_update(struct train_step *step, int part, int parts)
         const rank_lookup soon = now[i + 64 < left ? i + 64 : i];
         rank_soon(step->leaf_w + soon.id, 1);
         rank_soon(step->state->state[0][0] + soon.id * 2L, 2);
-        rank_soon(step->leaf_w_rows.d + soon.at, 1);
+        rank_soon(step->leaf_w_rows.d + step->leaf_w_rows.dealt[soon.at].at, 1);
       }
       rank_lookups_numbers(&step->leaf_w_rows, ids.once, now, some, g);
       for (int i = 0; i < some; i++) {

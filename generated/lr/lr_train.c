@@ -241,7 +241,8 @@ static void train_update(struct train_step *step, int part, int parts)
         rank_real *restrict z = step->state->state[0][0] + now.id * 2L;
         rank_real *restrict n_0 = step->state->state[0][1] + now.id * 2L;
         rank_real g[1] = {0};
-        for (long at = now.at; at >= 0; at = step->w_rows.next[at]) {
+        for (long k = now.at; k >= 0; k = step->w_rows.dealt[k].id) {
+          const long at = step->w_rows.dealt[k].at;
           const long s = at / 3;
           g[0] += step->d_logit[s];
         }

@@ -747,7 +747,7 @@ static void train_update(struct train_step *step, int part, int parts)
       const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->emb + soon.id * 8L, 8);
       rank_soon(step->state->state[0][0] + soon.id * 16L, 16);
-      rank_soon(step->emb_rows.d + soon.at * 8L, 8);
+      rank_soon(step->emb_rows.d + step->emb_rows.dealt[soon.at].at * 8L, 8);
       { /* emb */
         rank_real g[8];
         rank_lookups_sum(&step->emb_rows, now.at, 8, g);

@@ -493,7 +493,7 @@ static void train_update(struct train_step *step, int part, int parts)
       const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
       rank_soon(step->v + soon.id * 16L, 16);
       rank_soon(step->state->state[0][0] + soon.id * 32L, 32);
-      rank_soon(step->v_rows.d + soon.at * 16L, 16);
+      rank_soon(step->v_rows.d + step->v_rows.dealt[soon.at].at * 16L, 16);
       rank_soon(step->w + soon.id, 1);
       rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
       { /* v */
@@ -512,7 +512,8 @@ static void train_update(struct train_step *step, int part, int parts)
         rank_real *restrict m = step->state->state[1][0] + now.id * 2L;
         rank_real *restrict v_1 = step->state->state[1][1] + now.id * 2L;
         rank_real g[1] = {0};
-        for (long at = now.at; at >= 0; at = step->w_rows.next[at]) {
+        for (long k = now.at; k >= 0; k = step->w_rows.dealt[k].id) {
+          const long at = step->w_rows.dealt[k].at;
           const long s = at / 3;
           g[0] += step->d_logit[s];
         }
@@ -534,7 +535,7 @@ static void train_update(struct train_step *step, int part, int parts)
         const rank_lookup soon = now[i + 64 < left ? i + 64 : i];
         rank_soon(step->c + soon.id, 1);
         rank_soon(step->state->state[2][0] + soon.id * 2L, 2);
-        rank_soon(step->c_rows.d + soon.at, 1);
+        rank_soon(step->c_rows.d + step->c_rows.dealt[soon.at].at, 1);
       }
       rank_lookups_numbers(&step->c_rows, ids.once, now, some, g);
       for (int i = 0; i < some; i++) {

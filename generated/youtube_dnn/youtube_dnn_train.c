@@ -848,15 +848,21 @@ static void train_update(struct train_step *step, int part, int parts)
   rank_lookups_deal(&step->items_rows, part, parts);
   rank_lookups_deal(&step->bias_rows, part, parts);
 #pragma omp barrier
-#pragma omp for schedule(dynamic, 1) nowait
-  for (int b = 0; b < step->items_rows.buckets; b++) {
+  for (int b = rank_lookups_take(&step->items_rows), next; b < step->items_rows.buckets; b = next) {
+    next = rank_lookups_take(&step->items_rows);
+    const rank_chains later = rank_lookups_of(&step->items_rows, next);
     const rank_chains ids = rank_lookups_chain(&step->items_rows, b, part);
     for (long id = 0; id < ids.count; id++) {
       const rank_lookup now = ids.first[id];
       const rank_lookup soon = ids.first[id + 8 < ids.count ? id + 8 : id];
+      if (id < later.count) {
+        const long far = later.first[id].id;
+        rank_later(step->items + far * 64L, 64);
+        rank_later(step->state->state[0][0] + far * 128L, 128);
+      }
       rank_soon(step->items + soon.id * 64L, 64);
       rank_soon(step->state->state[0][0] + soon.id * 128L, 128);
-      rank_soon(step->items_rows.d + soon.at * 64L, 64);
+      rank_soon(step->items_rows.d + step->items_rows.dealt[soon.at].at * 64L, 64);
       { /* items */
         _Alignas(64) rank_real g[64];
         rank_lookups_sum(&step->items_rows, now.at, 64, g);
@@ -884,7 +890,7 @@ static void train_update(struct train_step *step, int part, int parts)
         const rank_lookup soon = now[i + 64 < left ? i + 64 : i];
         rank_soon(step->bias + soon.id, 1);
         rank_soon(step->state->state[1][0] + soon.id * 2L, 2);
-        rank_soon(step->bias_rows.d + soon.at, 1);
+        rank_soon(step->bias_rows.d + step->bias_rows.dealt[soon.at].at, 1);
       }
       rank_lookups_numbers(&step->bias_rows, ids.once, now, some, g);
       for (int i = 0; i < some; i++) {
