@@ -6,12 +6,14 @@
  *                axis of the others (the candidate beside each click) is contracted once, not for every
  *                position; pieces with a common factor (h, h - t, h * t) share one contraction, whose
  *                weights are folded per sample.
+ *   chain        nested sums of products, in the order that is cheapest (chains.c).
  *   join         narrow contractions of the same operand: one (siblings.c).
  *
  * They run before gradients are taken, so the gradient program has the same shape. Exact but for
  * rounding. */
 
 #include "rules.h"
+#include "chains.h"
 #include "empty.h"
 #include "siblings.h"
 
@@ -338,6 +340,9 @@ static const Rule rewrite_rules[] = {
     .op = OP_SUM,
     .why =
       "a contraction over concatenated pieces is one of each, shared where they share factors"},
+  {.function = rule_chain,
+    .op = OP_SUM,
+    .why = "a chain of products is summed in the order that takes the fewest operations"},
   {.pattern = "log(sigmoid(x))",
     .result = "-softplus(-x)",
     .op = OP_COUNT,
