@@ -4,8 +4,8 @@
     tests/diagnostics.py [--list]
 
 Messages are the string literals in calls that report errors, in compiler/ and runtime/. One is provoked when
-a golden .err has a line of its form, or when a test (a script or a unit test) has a string of at least ten
-characters that is part of it. diagnostics.allow lists those that no test can provoke, or none should: out of
+a golden .err has a line of its form, or when a test (a script or a unit test) has a string of its form or one of
+at least ten characters that is part of it. diagnostics.allow lists those that no test can provoke, or none should: out of
 memory and what only rankc's own mistakes say; a line there that is not needed any more is an error too.
 --list prints all messages with how they are provoked.
 """
@@ -86,18 +86,19 @@ def expectations():
             strings.add(plain("".join(STRING.findall(run.group()))))
         strings.update(re.findall(r"'([^'\n]+)'", text))
         strings.update(re.findall(r'"([^"\n]+)"', text))
+    whole = "\n".join(x for x in strings if len(x) > 2 * LEAST)
     parts = set()
     for s in strings:  # patterns: what stands between their wildcards
         for part in re.split(r"\.\*|\.\+|\[[^]]*\][+*]?|\||\$\w+|\$\{[^}]*\}|\([^)]*\)|\^|\$", s):
             part = re.sub(r"\\(.)", r"\1", part).strip()
             if len(part) >= LEAST:
                 parts.add(part)
-    return errs, parts
+    return errs, parts, whole
 
 
 def main():
     listing = "--list" in sys.argv
-    errs, parts = expectations()
+    errs, parts, whole_strings = expectations()
     joined = "\n".join(errs)
     allowed = [a for a in read(os.path.join(top, "tests/diagnostics.allow")).split("\n") if a and a[0] != "#"]
     used, bad, total = set(), 0, 0
@@ -106,6 +107,8 @@ def main():
         pieces = CONVERSION.split(said)
         form = re.compile(".*".join(re.escape(p) for p in pieces))
         how = "golden" if form.search(joined) else None
+        if not how and sum(len(p.strip()) for p in pieces) >= 8 and form.search(whole_strings):
+            how = "test, all of it"
         if not how:
             whole = CONVERSION.sub("\0", said)
             for part in parts:

@@ -39,7 +39,7 @@ $m train --quiet --no-cache --data d.csv --save w.st || exit 1
 says 1 'the vocabulary of input i is not known yet' $m init --save init.st
 
 # Usage.
-says 2 'error: no command "fly"' $m fly
+says 2 'm: error: no command "fly"' $m fly
 says 2 'wanted a number above 0' $m train --lr -1
 says 2 'wanted a number above 0 and below 1' $m train --valid-split 2
 says 2 '--follow needs --online' $m train --follow
@@ -59,7 +59,7 @@ says 1 'no rows to train on' $m train --no-cache --data none.csv
 says 1 'no rows to validate on' $m train --no-cache --data d.csv --valid-split 0.01
 says 1 'output o has 0 axes, wanted one: e2' $m index --data d.csv --load w.st --out i.x --output o
 says 1 'its numbers are too large to standardize' $m train --no-cache --data <(sed 's/,11,/,1e300,/' d.csv)
-says 1 'but id(5) ends at 4' $m train --no-cache --data <(sed 's/,11,1,/,11,9,/' d.csv)
+says 1 'id 9, but id(5) ends at 4' $m train --no-cache --data <(sed 's/,11,1,/,11,9,/' d.csv)
 # A line of 100 MB, a quote that is never closed, nothing but separators; in libsvm too.
 python3 - <<'E'
 head = "i,l,x,k,y\n"
@@ -152,11 +152,11 @@ says 0 '' $m step --load w.st --batch good.b --out s.st
 says 1 'noi.b: no tensor i' $m step --load w.st --batch noi.b --out s.st
 says 1 'no tensor x' $m step --load w.st --batch nox.b --out s.st
 says 1 'tensor x is [2, 3], wanted [2]' $m step --load w.st --batch shape.b --out s.st
-says 1 'input i, sample 1: an id is outside its vocabulary' $m step --load w.st --batch id.b --out s.st
+says 1 'id.b: input i, sample 1: an id is outside its vocabulary' $m step --load w.st --batch id.b --out s.st
 says 1 'tensor k: id 5 in sample 1, but its ids are 0 to 4' $m step --load w.st --batch k.b --out s.st
 says 1 'nan.b' $m step --load w.st --batch nan.b --out s.st
 says 1 'length 9 at 1, but axis L has 0 to 4' $m step --load w.st --batch length.b --out s.st
-says 1 'tensor l.length is [3], wanted [2]' $m step --load w.st --batch lengths.b --out s.st
+says 1 'lengths.b: tensor l.length is [3], wanted [2]' $m step --load w.st --batch lengths.b --out s.st
 says 1 'no tensor l.length (nor L.length) [2]' $m step --load w.st --batch nolength.b --out s.st
 says 1 'differs from other lengths of axis L' $m step --load w.st --batch two.b --out s.st
 says 1 'its tensors overlap or leave gaps' $m eval --data d.csv --load gone.st

@@ -59,7 +59,8 @@ static void test_standardize(void **state)
   rank_data_options options = {.labels = 1};
   const char *path = data_text("t.csv", "a,b,c\n2,6,5\n");
   assert_null(rank_data_open(&m, other, path, &options, &e));
-  assert_non_null(strstr(e.text, "input v has an encoding that is learnt from training data"));
+  assert_non_null(
+    strstr(e.text, "has an encoding that is learnt from training data, and was not yet"));
   assert_int_equal(rank_encoders_from_json(other, json, strlen(json), &e), 0);
   assert_true(rank_encoders_fitted(other));
   rank_data *d = rank_data_open(&m, other, path, &options, &e);
@@ -162,6 +163,37 @@ static void test_buckets(void **state)
   in.vocab = small;
   data_fails(&m, data_text("b.csv", "x\n60\n"), "#:2: column x: bucket 4, but id(4) ends at 3");
   data_fails(&m, data_text("b.csv", "x\nbig\n"), "#:2: column x: \"big\" is not a number");
+}
+
+/* Models that rankc makes none of, but that a hand might. */
+static void test_no_such_model(void **state)
+{
+  static const long most[] = {INT32_MAX, 2};
+  rank_input in[] = {xy_inputs[0], xy_inputs[1]};
+  rank_model m = xy;
+  const char *path = data_text("xy.csv", "x,y\n1,0\n");
+  (void)state;
+  m.inputs = in;
+  m.header = 0;
+  data_fails(&m, path, "#: input x reads a column by name, but there is no header");
+  m.header = 1;
+  m.libsvm = 1;
+  data_fails(&m, path, "#: input x does not read from libsvm data");
+  m.libsvm = 0;
+  in[0].width = 2;
+  data_fails(&m, path, "#: input x: 1 columns for 2 values");
+  in[0] = (rank_input){.name = "x",
+    .is_id = 1,
+    .dim = -1,
+    .width = 3,
+    .nvocab = 2,
+    .vocab = most,
+    .same_as = -1,
+    .encoding = {PLAIN(abc_columns, 3)}};
+  data_fails(&m, path, "input x: 2 vocabularies for 3 positions");
+  in[0].width = 2;
+  in[0].encoding.ncolumns = 2;
+  data_fails(&m, path, "input x: 2147483649 ids in all, the most is 2147483647");
 }
 
 static void test_vocab(void **state)
@@ -363,8 +395,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_missing_and_log),
     cmocka_unit_test(test_standardize), cmocka_unit_test(test_ids), cmocka_unit_test(test_hash),
-    cmocka_unit_test(test_buckets), cmocka_unit_test(test_vocab),
-    cmocka_unit_test(test_vocab_per_position), cmocka_unit_test(test_json_bytes),
-    cmocka_unit_test(test_bad_json)};
+    cmocka_unit_test(test_buckets), cmocka_unit_test(test_no_such_model),
+    cmocka_unit_test(test_vocab), cmocka_unit_test(test_vocab_per_position),
+    cmocka_unit_test(test_json_bytes), cmocka_unit_test(test_bad_json)};
   return cmocka_run_group_tests_name("encode", tests, data_setup, data_teardown);
 }
