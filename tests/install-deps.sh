@@ -12,7 +12,7 @@ packages=(
   chromium # a test of its page
   zlib1g-dev libxxhash-dev libjsmn-dev libopenblas-dev libhnswlib-dev
   libmicrohttpd-dev python3-numpy # a test that serves over HTTP; one of a library from numpy
-  libcmocka-dev clang-format-14 g++ libclang-rt-19-dev # tests; the last for sanitizers
+  libcmocka-dev clang-format-14 g++ valgrind libclang-rt-19-dev # tests; the last for sanitizers
 )
 if [ "${1:-}" = --peers ]; then
   packages+=(python3-torch python3-numpy python3-sklearn)

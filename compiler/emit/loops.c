@@ -263,8 +263,7 @@ void zero_padding(Emit *e, const Stmt *s, const Node *n)
     zero_behind_rows(e, s, n);
     return;
   }
-  if (!e->p->padded || s->scope != SCOPE_SAMPLE || v->place != PLACE_BATCH ||
-      v->layout.ragged < 0) {
+  if (s->scope != SCOPE_SAMPLE || v->place != PLACE_BATCH || v->layout.ragged < 0) {
     return;
   }
   int root = axis_root(e->g, v->layout.ragged);
