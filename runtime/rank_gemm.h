@@ -42,7 +42,7 @@ RANK_INLINE long rank_full_rows(long m, long r, uint64_t good)
 }
 
 /* Is a block of r the one for what is left? (less than two of the largest blocks) */
-RANK_INLINE int rank_fits(long left, long r, uint64_t good)
+RANK_INLINE int rank_block_fits(long left, long r, uint64_t good)
 {
   return left >= r && ((good >> (left - r)) & 1 || !((good >> left) & 1));
 }
@@ -94,7 +94,7 @@ RANK_INLINE int rank_fits(long left, long r, uint64_t good)
 /* Blocks of R rows, fewer than the most. */
 #define RANK_REST(R, J, M, n0, K, A, a_m, a_k, B, ldb, INIT, DONE) \
   if (RANK_ROWS(J) > (R)) { \
-    for (; rank_fits((M)-m_, R, RANK_GOOD(J)); m_ += (R)) \
+    for (; rank_block_fits((M)-m_, R, RANK_GOOD(J)); m_ += (R)) \
       RANK_BLOCK(R, J, m_, n0, K, A, a_m, a_k, B, ldb, INIT, DONE); \
   }
 
@@ -202,7 +202,7 @@ RANK_INLINE int rank_fits(long left, long r, uint64_t good)
 #define RANK_HALF_ROWS(J) ((J) == 1 ? 12 : (J) == 2 ? 9 : 6)
 #define RANK_HALF_REST(R, J, M, K, A, a_m, B, ldb, DONE) \
   if (RANK_HALF_ROWS(J) > (R)) { \
-    for (; rank_fits((M)-m_, R, RANK_GOOD((J) + 1)); m_ += (R)) \
+    for (; rank_block_fits((M)-m_, R, RANK_GOOD((J) + 1)); m_ += (R)) \
       RANK_HALF_BLOCK(R, J, m_, K, A, a_m, B, ldb, DONE); \
   }
 
