@@ -10,7 +10,8 @@
  * vectors before (compiler/README.md has the figures). Parameters stay what they were: it is in what is
  * computed once from them that they lie side by side.
  *
- * Before gradients: with them there it does nothing. Keeps names and locations; the parts have those of the sums they were. */
+ * Before gradients: with them there it does nothing. Keeps names and locations; the parts have those of the
+ * sums they were. */
 
 #include "siblings.h"
 
@@ -121,15 +122,15 @@ static bool belongs(const Siblings *s, const Member *m)
 }
 
 /* Whether the columns together can have the axis that is called by their number. */
-static bool has_axis(const Graph *g, const Siblings *s)
+static bool can_have_axis(const Graph *g, const Siblings *s)
 {
   const Node *sum = s->member[0]->sum;
-  bool has = false;
+  bool can = true;
   for (int i = 0; i < sum->in[0]->type.n; i++) {
     const Axis *a = &g->axes.data[sum->in[0]->type.axis[i]];
-    has |= a->number && a->extent == s->columns;
+    can &= !a->number || a->extent != s->columns;
   }
-  return !has;
+  return can;
 }
 
 /* Below 8 columns there was no kernel; small kernels gain less than the longer rows cost. */
@@ -137,7 +138,7 @@ static bool pays(const Graph *g, const Siblings *s)
 {
   long summed = g->axes.data[s->member[0]->k].extent;
   return s->n > 1 && s->columns >= LEAST_KERNEL &&
-         (s->narrowest < LEAST_KERNEL || s->columns * summed >= LEAST_WORK) && has_axis(g, s);
+         (s->narrowest < LEAST_KERNEL || s->columns * summed >= LEAST_WORK) && can_have_axis(g, s);
 }
 
 /* Families of two and more. */
